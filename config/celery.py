@@ -1,0 +1,50 @@
+"""The Celery app: tasks are wake-ups without payload, and sweeps.
+
+Workers and beat are started with ``celery -A config.celery``; web processes get the app
+through ``config.apps`` and only send.
+"""
+
+import os
+import threading
+from typing import Any
+
+from celery import Celery
+from celery.signals import beat_init, celeryd_init, worker_ready, worker_shutting_down
+from django.conf import settings
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+if not settings.configured:  # the app before Django: this is Celery's own command line
+    os.environ.setdefault("CLARION_ROLE", "worker")
+
+app = Celery("clarion")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+app.set_default()
+
+_stop = threading.Event()
+
+
+@celeryd_init.connect
+@beat_init.connect
+def _refuse(**_: Any) -> None:
+    """Fail at start rather than at the first task."""
+    from config.checks import refuse_to_start  # noqa: PLC0415 - needs Django, which this file comes before
+    from config.modes import refuse_by_accident  # noqa: PLC0415 - as above
+
+    refuse_by_accident("worker", services=settings.CLARION_SERVICES, entry=settings.CLARION_ENTRY)
+    if settings.CLARION_SERVICES and settings.CLARION_ENTRY != "tests":
+        refuse_to_start("a Celery process")
+
+
+@worker_ready.connect
+def _drain_by_age(**_: Any) -> None:
+    """Watch the lanes too; a worker then needs no broker to find work."""
+    from events.hubs import ageing  # noqa: PLC0415 - as above
+
+    if settings.CLARION_ENTRY != "up":  # the embedded server starts its own
+        ageing.start(_stop)
+
+
+@worker_shutting_down.connect
+def _stop_watching(**_: Any) -> None:
+    _stop.set()

@@ -1,0 +1,1 @@
+"""The look of the operations console, its front page and its live pulse."""

@@ -1,0 +1,1 @@
+"""The demo game: a simulated game server and a player's page."""

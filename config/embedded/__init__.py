@@ -1,0 +1,1 @@
+"""The one-process mode: web server, worker and beat behind one command."""

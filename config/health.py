@@ -1,0 +1,126 @@
+"""``/healthz``, ``/readyz`` and ``/metrics``."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import redis
+from celery import current_app
+from django.conf import settings
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest, multiprocess
+
+from config import metrics
+
+TIMEOUT_S = 1.0
+
+
+class Probe:
+    """Asks one dependency on a thread of its own, one question at a time.
+
+    A dependency that hangs therefore costs one thread, however often the state is asked for.
+    """
+
+    def __init__(self, name: str, check: Callable[[], None]) -> None:
+        """Ask nothing yet."""
+        self.name = name
+        self._check = check
+        self._executor = ThreadPoolExecutor(1, f"probe-{name}")
+        self._mutex = threading.Lock()
+        self._asked: Future[None] | None = None
+
+    async def state(self) -> str:
+        """Return ``ok``, or what is wrong, after at most a second."""
+        try:
+            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(self._ask())), TIMEOUT_S)
+        except TimeoutError:
+            return f"no answer within {TIMEOUT_S} s"
+        except NotReady as error:
+            return str(error)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong is what is told; its text may hold a password
+            return type(error).__name__
+        return "ok"
+
+    def _ask(self) -> "Future[None]":
+        with self._mutex:
+            if self._asked is None or self._asked.done():
+                self._asked = self._executor.submit(self._check)
+            return self._asked
+
+
+class NotReady(Exception):
+    """A dependency answers, but is not as this version needs it; the text may be shown to anybody."""
+
+
+async def healthz(_request: HttpRequest) -> HttpResponse:
+    """Say that the process is alive."""
+    return JsonResponse({"status": "ok"})
+
+
+async def readyz(_request: HttpRequest) -> HttpResponse:
+    """Say whether it can serve: the database must answer and be migrated; all dependencies are told.
+
+    Without Redis or broker Clarion still serves: pushes and hints then take about a second.
+    """
+    probes = [DATABASE, BROKER, *([REDIS] if settings.REDIS_URL else [])]
+    found = await asyncio.gather(*(probe.state() for probe in probes))
+    states = dict(zip([probe.name for probe in probes], found, strict=True))
+    ready = states[DATABASE.name] == "ok"
+    degraded = ready and any(state != "ok" for state in found)
+    status = "degraded" if degraded else "ok" if ready else "unavailable"
+    body = {"status": status, "dependencies": states}
+    return JsonResponse(body, status=200 if ready else 503)
+
+
+async def prometheus(_request: HttpRequest) -> HttpResponse:
+    """Tell everything that is counted, of all processes that share PROMETHEUS_MULTIPROC_DIR."""
+    loop = asyncio.get_running_loop()
+    return HttpResponse(await loop.run_in_executor(_scraper, _metrics), content_type=CONTENT_TYPE_LATEST)
+
+
+def _database() -> None:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        _migrations()
+    finally:
+        connection.close()
+
+
+def _migrations() -> None:
+    """Ask until the answer is yes: migrations are not taken back while a process runs."""
+    if _migrated.is_set():
+        return
+    executor = MigrationExecutor(connection)
+    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if missing:
+        raise NotReady(f"{len(missing)} migrations are missing; run: manage.py migrate")
+    _migrated.set()
+
+
+def _redis() -> None:
+    url = settings.REDIS_URL
+    with redis.Redis.from_url(url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S) as client:
+        client.ping()
+
+
+def _broker() -> None:
+    with current_app.connection_for_write(connect_timeout=TIMEOUT_S) as broker:
+        broker.ensure_connection(max_retries=1, timeout=int(TIMEOUT_S))
+
+
+_migrated = threading.Event()
+_scraper = ThreadPoolExecutor(1, "metrics")
+DATABASE, BROKER, REDIS = Probe("database", _database), Probe("broker", _broker), Probe("redis", _redis)
+
+
+def _metrics() -> bytes:
+    registry = CollectorRegistry()
+    registry.register(metrics.State())
+    if metrics.many_processes():
+        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)
+    return generate_latest() + generate_latest(registry)

@@ -1,0 +1,105 @@
+"""``manage.py up``: Clarion in one process, for trying it out and for small games."""
+
+import threading
+from argparse import ArgumentParser
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
+
+from config.checks import refuse_to_start
+from config.data_folder import DataFolder, DataFolderError
+from config.demo.install import install
+from config.demo.simulator import Simulator
+from config.embedded import migrating, server, staff, stopping
+from config.embedded.worker import EmbeddedWorker
+from events.hubs import ageing
+from events.log.appending import committer
+
+log = structlog.get_logger(__name__)
+
+
+class Command(BaseCommand):
+    """Serves until SIGINT or SIGTERM."""
+
+    help = "Run Clarion in one process on SQLite. For services, set DATABASE_URL and see the README."
+    requires_system_checks: list[str] = []  # refuse_to_start runs them, after more likely faults are told
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take the port, and whether there is a demo."""
+        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--no-demo", action="store_true", help="leave the demo game and its page out")
+
+    def handle(self, *_args: Any, port: int, no_demo: bool, **_options: Any) -> None:
+        """Prepare, serve, stop in order."""
+        if settings.CLARION_SERVICES:
+            raise CommandError(
+                "DATABASE_URL is set, so this is services mode: start daphne and Celery (see README.md)"
+            )
+        try:
+            password = _prepare(port, demo=not no_demo)
+            code = self._serve(port, password, demo=not no_demo)
+        except (DataFolderError, server.PortTaken, ImproperlyConfigured) as error:
+            raise CommandError(str(error)) from error
+        stopping.leave(code)
+
+    def _serve(self, port: int, password: str | None, *, demo: bool) -> int:
+        """Return the exit code."""
+        # Not at the top: they refuse to load for anything but up itself, such as: manage.py help up
+        from config import celery  # noqa: PLC0415
+        from config.asgi import application  # noqa: PLC0415
+
+        url = f"http://{server.HOST}:{port}"
+        worker, stop, simulator = EmbeddedWorker(celery.app), threading.Event(), Simulator(url)
+        deadline = stopping.Deadline()
+
+        def ready() -> None:
+            worker.start()
+            ageing.start(stop)
+            if demo:
+                simulator.start()
+            self._say(url, password, demo=demo)
+
+        def signalled() -> None:
+            deadline.begin()
+            simulator.stop()
+
+        server.serve(application, port, on_ready=ready, on_stop=signalled)
+        stop.set()
+        stopping.stop_all(
+            (
+                ("worker", lambda: worker.stop(timeout_s=2)),
+                ("append", committer.stop),
+                ("database", connections.close_all),
+            )
+        )
+        self.stdout.write("Clarion has stopped.")
+        return 0
+
+    def _say(self, url: str, password: str | None, *, demo: bool) -> None:
+        lines = ["", f"Clarion is up, with its data in {settings.CLARION_DATA}"]
+        if demo:
+            lines.append(f"  a player's page     {url}/play/")
+        lines += [f"  operations console  {url}/admin/", f"  API                 {url}/api/docs/"]
+        if password:
+            lines.append(
+                f"  log in as {staff.NAME} with the password {password}"
+                f" (shown only now; change it: manage.py changepassword {staff.NAME})"
+            )
+        self.stdout.write("\n".join([*lines, "  stop it with Ctrl-C", ""]))
+        self.stdout.flush()
+
+
+def _prepare(port: int, *, demo: bool) -> str | None:
+    """Lock the folder, migrate, make what a first start needs; return the new staff user's password."""
+    folder = DataFolder(settings.CLARION_DATA)
+    folder.lock()
+    server.check_port(port)
+    refuse_to_start("Clarion")
+    migrating.migrate(folder)
+    if demo:
+        install()
+    return staff.make_first()

@@ -1,0 +1,91 @@
+"""What is not counted but is so at the moment: read from the database when Prometheus asks."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from django.db import Error, connection
+from django.db.models import Sum
+from prometheus_client import values
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from events.hubs.progress import lags
+from events.lanes import Lane
+from events.models import DeadLetter, OutboxEvent, Partition
+from players.models import Gateway
+
+
+class State(Collector):
+    """Lag, heads, dead letters, outbox, sockets."""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Return the gauges; a database that is away leaves them out, and says so."""
+        up = GaugeMetricFamily("clarion_database_up", "Whether the database answers.")
+        try:
+            families = [*_lags(), _heads(), _lane_heads(), _letters(), _outbox(), _sockets()]
+            up.add_metric([], 1)
+            yield from families
+        except Error:
+            up.add_metric([], 0)
+        finally:
+            connection.close()
+        yield up
+
+
+def many_processes() -> bool:
+    """Tell whether PROMETHEUS_MULTIPROC_DIR is set: several processes are then told as one."""
+    return str(values.ValueClass.__name__) == "MmapedValue"
+
+
+def _lags() -> list[GaugeMetricFamily]:
+    age = GaugeMetricFamily(
+        "clarion_lag_seconds", "Age of the oldest event that a hub has not processed.", labels=["hub", "lane"]
+    )
+    waiting = GaugeMetricFamily(
+        "clarion_lag_partitions", "Partitions in which a hub has work.", labels=["hub", "lane"]
+    )
+    for lag in lags():
+        labels = [lag.hub, Lane(lag.lane).label]
+        age.add_metric(labels, lag.oldest_s)
+        waiting.add_metric(labels, lag.waiting)
+    return [age, waiting]
+
+
+def _heads() -> GaugeMetricFamily:
+    family = GaugeMetricFamily("clarion_log_events", "Events in a game's log.", labels=["game"])
+    for slug, head in (
+        Partition.objects.values_list("game__slug").annotate(Sum("head")).order_by("game__slug")
+    ):
+        family.add_metric([slug], head)
+    return family
+
+
+def _lane_heads() -> GaugeMetricFamily:
+    family = GaugeMetricFamily(
+        "clarion_lane_head", "Last offset of a partition's lane.", labels=["game", "partition", "lane"]
+    )
+    columns = [f"{lane.label}_head" for lane in Lane]
+    for slug, number, *heads in Partition.objects.order_by("id").values_list(
+        "game__slug", "number", *columns
+    ):
+        for lane, head in zip(Lane, heads, strict=True):
+            family.add_metric([slug, str(number), lane.label], head)
+    return family
+
+
+def _letters() -> GaugeMetricFamily:
+    parked = DeadLetter.objects.filter(resolved=None).count()
+    return GaugeMetricFamily("clarion_dead_letters", "Parked streams.", value=parked)
+
+
+def _outbox() -> GaugeMetricFamily:
+    waiting = OutboxEvent.objects.filter(appended=None).count()
+    return GaugeMetricFamily(
+        "clarion_outbox_events", "Clarion's own events that are not yet in the log.", value=waiting
+    )
+
+
+def _sockets() -> GaugeMetricFamily:
+    alive = Gateway.objects.filter(lease_until__gt=datetime.now(UTC))
+    total = alive.aggregate(Sum("sockets"))["sockets__sum"] or 0
+    return GaugeMetricFamily("clarion_sockets", "Players' sockets on all gateways.", value=total)

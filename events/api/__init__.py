@@ -1,0 +1,1 @@
+"""The events room's HTTP API for game servers."""

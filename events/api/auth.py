@@ -1,0 +1,44 @@
+"""API keys for Django REST framework's views, of this room and of those to the left."""
+
+from typing import Any
+
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from events import keys, ratelimit
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """``Authorization: Bearer <API key>``; ``request.user`` becomes the ``Caller``."""
+
+    def authenticate(self, request: Request) -> tuple[keys.Caller, None]:
+        """Return the caller.
+
+        Raises:
+            Unauthorized: there is no valid key.
+        """
+        return keys.verify(request.headers.get("Authorization")), None
+
+    def authenticate_header(self, request: Request) -> str:
+        """Return the challenge of a 401."""
+        return "Bearer"
+
+
+class HasScope(BasePermission):
+    """Asks for the scope that the view names for the method: ``scopes = {"GET": "events:read"}``."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        """Check the scope, and charge the call to the key's minute.
+
+        Raises:
+            Forbidden: the key lacks the scope.
+            RateLimited: the minute is used up.
+        """
+        scopes: dict[str, str] = getattr(view, "scopes", {})
+        caller: Any = request.user
+        if request.method in scopes:
+            caller.require(scopes[request.method])
+            ratelimit.charge(caller, 1)
+        return True

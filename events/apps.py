@@ -1,0 +1,10 @@
+"""The events app."""
+
+from django.apps import AppConfig
+
+
+class EventsConfig(AppConfig):
+    """The events room."""
+
+    name = "events"
+    default_auto_field = "django.db.models.BigAutoField"

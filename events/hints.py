@@ -1,0 +1,97 @@
+"""Hints after commit: one Celery task per (hub, lane), without payload, debounced in the process.
+
+A hint may be lost or repeated without harm: the log is the truth, lanes are drained by
+age (``events.hubs.ageing``), and a run that finds nothing ends. So a broker that is down
+costs the caller nothing: sending happens on a thread of its own.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Iterable
+
+import structlog
+from celery import current_app
+from kombu.exceptions import KombuError
+from prometheus_client import Counter
+
+from events.lanes import Lane
+
+DEBOUNCE_S = 0.002
+"""Hints for the same (hub, lane) within this time are one."""
+PAUSE_AFTER_FAILURE_S = 1.0
+
+listeners: set[str] = set()
+"""Names of the hubs that want to be woken."""
+
+log = structlog.get_logger(__name__)
+sent = Counter("clarion_hints_sent_total", "Wake-ups sent to the broker.", ["lane"])
+failed = Counter(
+    "clarion_hints_failed_total", "Wake-ups that the broker did not take; lanes are drained by age."
+)
+
+
+def queue_for(lane: int) -> str:
+    """Return the Celery queue of a lane: urgent has its own workers."""
+    return "urgent" if lane == Lane.URGENT else "default"
+
+
+def hint(lanes: Iterable[int]) -> None:
+    """Say that these lanes have new events. Returns at once and never fails."""
+    _sender.add((hub, int(lane)) for lane in lanes for hub in listeners)
+
+
+def wake(hub: str, lane: int) -> None:
+    """Send one wake-up now, on the caller's thread; a broker that is away is logged, not raised."""
+    try:
+        current_app.send_task(
+            "events.run_hub", args=(hub, lane), queue=queue_for(lane), retry=False, ignore_result=True
+        )
+    except (OSError, KombuError) as error:
+        failed.inc()
+        log.warning("hint.failed", hub=hub, lane=Lane(lane).label, error=type(error).__name__)
+        raise
+    sent.labels(Lane(lane).label).inc()
+
+
+class _Sender:
+    """A thread that sends what is pending, at most once per (hub, lane) and debounce time."""
+
+    def __init__(self) -> None:
+        self._reset()
+        os.register_at_fork(after_in_child=self._reset)
+
+    def _reset(self) -> None:
+        self._pending: set[tuple[str, int]] = set()
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def add(self, wanted: Iterable[tuple[str, int]]) -> None:
+        with self._changed:
+            self._pending.update(wanted)
+            if not self._pending:
+                return
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="hints", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._pending)
+                batch, self._pending = sorted(self._pending, key=lambda item: item[1]), set()
+            self._send(batch)
+            time.sleep(DEBOUNCE_S)
+
+    @staticmethod
+    def _send(batch: list[tuple[str, int]]) -> None:
+        for hub, lane in batch:
+            try:
+                wake(hub, lane)
+            except (OSError, KombuError):
+                time.sleep(PAUSE_AFTER_FAILURE_S)  # the rest is found by age; do not knock for each
+                return
+
+
+_sender = _Sender()

@@ -1,0 +1,1 @@
+"""Hubs follow the log: claim, process, checkpoint, exactly once."""

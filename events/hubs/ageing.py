@@ -1,0 +1,95 @@
+"""Draining by age: the safety net that needs no broker and no worker.
+
+Every Clarion process watches the lanes. Work whose checkpoint has not moved for longer
+than its lane's limit is drained by whoever sees it; so a dead broker, a blocked one and
+dead workers are one case. One thread per lane: urgent never waits behind bulk.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+
+import structlog
+from django.db import Error, close_old_connections, connection
+
+from events.faults import is_transient
+from events.hubs import claim as claims
+from events.hubs import metrics
+from events.hubs.registry import bulk_work, hubs
+from events.hubs.run import run
+from events.lanes import Lane
+
+LIMIT_S = {Lane.URGENT: 0.2, Lane.NORMAL: 1.0, Lane.BULK: 5.0}
+"""For so long a lane may have work without moving."""
+DRAIN_S = 0.5
+"""So long one drain may take before the watch looks at the other hubs again."""
+
+log = structlog.get_logger(__name__)
+
+
+class Watch:
+    """What one thread remembers of one lane: since when each checkpoint has stood still with work."""
+
+    def __init__(self, lane: Lane, clock: Callable[[], float] = time.monotonic) -> None:
+        """Watch a lane; ``clock`` gives monotonic seconds."""
+        self.lane = lane
+        self._clock = clock
+        self._since: dict[tuple[int, int], float] = {}
+
+    def overdue(self) -> list[str]:
+        """Return the hubs that have work in this lane which has waited beyond the limit."""
+        now = self._clock()
+        waiting = {(checkpoint, position): hub for hub, checkpoint, position in claims.standing(self.lane)}
+        self._since = {key: self._since.get(key, now) for key in waiting}
+        late = {waiting[key] for key, since in self._since.items() if now - since >= LIMIT_S[self.lane]}
+        return sorted(late)
+
+    def look(self) -> int:
+        """Drain what is overdue and return how many lanes were drained."""
+        names = {hub.name for hub in hubs()}
+        late = [name for name in self.overdue() if name in names]
+        for name in late:
+            metrics.drained_by_age.labels(self.lane.label).inc()
+            run(name, self.lane, DRAIN_S)
+        if self.lane is Lane.BULK:
+            for work in bulk_work():
+                work(DRAIN_S)
+        return len(late)
+
+
+def start(stop: threading.Event) -> list[threading.Thread]:
+    """Start one watching thread per lane; they end within their lane's limit after ``stop`` is set.
+
+    Called once by every long-lived process: gateways, workers, the embedded server.
+    """
+    threads = [
+        threading.Thread(target=_watch, args=(Watch(lane), stop), name=f"age-{lane.label}", daemon=True)
+        for lane in Lane
+    ]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def _watch(watch: Watch, stop: threading.Event) -> None:
+    pause = LIMIT_S[watch.lane] / 2
+    new_hubs = watch.lane == Lane.URGENT
+    while not stop.wait(pause):
+        try:
+            close_old_connections()
+            if new_hubs:
+                _make_checkpoints()
+                new_hubs = False
+            watch.look()
+        except Error as error:
+            if not is_transient(error):
+                log.exception("age.failed", lane=watch.lane.label)
+        except Exception:
+            log.exception("age.failed", lane=watch.lane.label)
+    connection.close()
+
+
+def _make_checkpoints() -> None:
+    """A hub that is new in this release starts at the log's beginning."""
+    for hub in hubs():
+        claims.make_missing(hub.name)

@@ -1,0 +1,203 @@
+"""Claims: who may work on one lane of one partition, and what was noted before the work.
+
+A claim is the lock on the checkpoint's row inside one transaction. Work takes two of
+them: the first notes the try, the second does the work and moves the checkpoint. Between
+them the note's random number says who may go on.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.db import connection, transaction
+
+from events.lanes import Lane
+from events.log.read import lane_head_column
+from events.models import Checkpoint, DeadLetter, Partition
+
+LEAVE_ALONE = timedelta(seconds=1)
+"""For so long a noted row is left to whoever noted it. Correctness does not hang on it."""
+BATCH_TRIES = 2
+"""So many tries with the batch, then one event at a time."""
+ALONE_TRIES = 3
+"""So many tries with one event alone, then it is parked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """One try: which checkpoint, from where, the how manieth."""
+
+    checkpoint_id: int
+    partition_id: int
+    hub: str
+    lane: int
+    position: int
+    tries: int  # this one included
+    alone: bool
+    token: int
+
+    @property
+    def exhausted(self) -> bool:
+        """Tell whether all tries were used up before this one: they ended with their processes."""
+        return self.alone and self.tries > ALONE_TRIES
+
+
+def take(hub: str, lane: int, batch: int, owed: set[int]) -> Claim | None:
+    """Transaction 1: claim a ready checkpoint and note the try; None when there is nothing to claim.
+
+    ``owed`` holds tokens of tries that this process could not take back when they met a
+    transient fault; such a try is not counted.
+    """
+    with transaction.atomic(durable=True):
+        _commit_lazily()
+        row = _ready(hub, lane)
+        if row is None:
+            return None
+        checkpoint_id, partition_id, position, noted_position, tries, noted_by, alone_left = row
+        tries = tries if noted_position == position else 0
+        if noted_by in owed:
+            owed.discard(noted_by)
+            tries = max(0, tries - 1)
+        if not alone_left and tries >= BATCH_TRIES:
+            alone_left, tries = batch, 0
+        claim = Claim(
+            checkpoint_id=checkpoint_id,
+            partition_id=partition_id,
+            hub=hub,
+            lane=lane,
+            position=position,
+            tries=tries + 1,
+            alone=alone_left > 0,
+            token=secrets.randbits(62),
+        )
+        Checkpoint.objects.filter(id=checkpoint_id).update(
+            noted_position=position,
+            noted_tries=claim.tries,
+            noted_by=claim.token,
+            noted_at=datetime.now(UTC),
+            alone_left=alone_left,
+        )
+    return claim
+
+
+def hold(claim: Claim) -> bool:
+    """Lock the checkpoint again, in transaction 2; False when it is no longer this try's to finish."""
+    rows = Checkpoint.objects.filter(id=claim.checkpoint_id).values_list("position", "noted_by", "paused")
+    if _can_skip():
+        rows = rows.select_for_update(skip_locked=True, no_key=True)
+    return list(rows) == [(claim.position, claim.token, False)]
+
+
+def advance(claim: Claim, offset: int, count: int) -> None:
+    """Move the checkpoint to an offset and clear the note, in transaction 2."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE events_checkpoint SET position = %s, advanced = %s, processed = processed + %s,"
+            " noted_position = NULL, noted_tries = 0, noted_by = NULL, noted_at = NULL,"
+            " alone_left = CASE WHEN alone_left > %s THEN alone_left - %s ELSE 0 END WHERE id = %s",
+            [offset, _moment(datetime.now(UTC)), count, count, count, claim.checkpoint_id],
+        )
+
+
+def take_back(claim: Claim) -> None:
+    """Uncount a try that a transient fault ended, and let others at the row."""
+    Checkpoint.objects.filter(id=claim.checkpoint_id, noted_by=claim.token).update(
+        noted_tries=max(0, claim.tries - 1), noted_at=None
+    )
+
+
+def give_up(claim: Claim) -> None:
+    """Keep a failed try counted, and let others (or the next try) at the row at once."""
+    Checkpoint.objects.filter(id=claim.checkpoint_id, noted_by=claim.token).update(noted_at=None)
+
+
+def work_waits(hub: str, lane: int) -> bool:
+    """Tell whether any checkpoint of this hub and lane is behind its lane's head. Locks nothing."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"{_waiting(lane)} LIMIT 1", [hub, lane])
+        return cursor.fetchone() is not None
+
+
+def claimable(hub: str, lane: int) -> bool:
+    """Tell whether there is work that nobody has noted as theirs. Locks nothing."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"{_waiting(lane)} {_FREE} LIMIT 1", [hub, lane, _left_alone_until()])
+        return cursor.fetchone() is not None
+
+
+def standing(lane: int) -> list[tuple[str, int, int]]:
+    """Return (hub, checkpoint id, position) of all checkpoints of a lane that have work. Locks nothing."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT c.hub, c.id, c.position FROM events_checkpoint c JOIN events_partition p"  # noqa: S608 - our column
+            f" ON p.id = c.partition_id WHERE c.lane = %s AND NOT c.paused AND p.{lane_head_column(lane)} > c.position",
+            [lane],
+        )
+        return list(cursor.fetchall())
+
+
+def make_missing(hub: str) -> None:
+    """Make the checkpoints that a hub lacks: new games and new hubs start at the log's beginning."""
+    known = set(Checkpoint.objects.filter(hub=hub).values_list("partition_id", "lane"))
+    Checkpoint.objects.bulk_create(
+        [
+            Checkpoint(hub=hub, partition_id=partition_id, lane=lane)
+            for partition_id in Partition.objects.order_by("id").values_list("id", flat=True)
+            for lane in Lane.values
+            if (partition_id, lane) not in known
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def parked(claim: Claim) -> dict[str, int]:
+    """Return the parked streams of this claim's lane, with the version from which each waits."""
+    return dict(
+        DeadLetter.objects.filter(
+            hub=claim.hub, partition_id=claim.partition_id, lane=claim.lane, resolved__isnull=True
+        ).values_list("stream", "version")
+    )
+
+
+_FREE = "AND (c.noted_at IS NULL OR c.noted_at < %s OR c.noted_position <> c.position)"
+
+
+def _waiting(lane: int) -> str:
+    """Return the SELECT of checkpoints that are behind; its parameters are hub and lane."""
+    return (
+        "SELECT c.id, c.partition_id, c.position, c.noted_position, c.noted_tries, c.noted_by, c.alone_left"  # noqa: S608 - our column
+        " FROM events_checkpoint c JOIN events_partition p ON p.id = c.partition_id"
+        f" WHERE c.hub = %s AND c.lane = %s AND NOT c.paused AND p.{lane_head_column(lane)} > c.position"
+    )
+
+
+def _ready(hub: str, lane: int) -> tuple[int, int, int, int | None, int, int | None, int] | None:
+    """Lock and return a checkpoint with work, those first that waited longest."""
+    lock = " FOR NO KEY UPDATE OF c SKIP LOCKED" if _can_skip() else ""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"{_waiting(lane)} {_FREE} ORDER BY c.advanced LIMIT 1{lock}", [hub, lane, _left_alone_until()]
+        )
+        row: tuple[int, int, int, int | None, int, int | None, int] | None = cursor.fetchone()
+    return row
+
+
+def _left_alone_until() -> datetime | str | None:
+    return _moment(datetime.now(UTC) - LEAVE_ALONE)
+
+
+def _commit_lazily() -> None:
+    """The note may be lost with the machine: that only means that a try is not counted."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL synchronous_commit = off")
+
+
+def _moment(moment: datetime) -> datetime | str | None:
+    """Return a time as this database's raw cursors take it."""
+    return connection.ops.adapt_datetimefield_value(moment)
+
+
+def _can_skip() -> bool:
+    """SQLite drops SKIP LOCKED without a word; there BEGIN IMMEDIATE has locked everything."""
+    return connection.features.has_select_for_update_skip_locked

@@ -1,0 +1,61 @@
+"""Parking: one poisoned stream of a lane steps aside, so that the rest goes on."""
+
+import traceback
+
+import structlog
+from django.db import transaction
+
+from events.hubs import claim as claims
+from events.hubs import metrics
+from events.hubs.claim import Claim
+from events.lanes import Lane
+from events.log.read import batch as read_batch
+from events.models import DeadLetter
+
+log = structlog.get_logger(__name__)
+
+DIED = "ProcessEnded"
+"""The cause of an event that three times ended the process that worked on it."""
+
+
+def park(claim: Claim, error: Exception) -> bool:
+    """Park the stream of the event at which this claim failed; False when the claim was lost.
+
+    The traceback names places, never the message: that may carry a player's data.
+    """
+    return _park(claim, type(error).__name__, "".join(traceback.format_tb(error.__traceback__)), claim.tries)
+
+
+def park_exhausted(claim: Claim) -> bool:
+    """Park the stream of an event whose tries all ended with their processes."""
+    return _park(claim, DIED, "", claim.tries - 1)
+
+
+def _park(claim: Claim, cause: str, trace: str, tries: int) -> bool:
+    with transaction.atomic(durable=True):
+        if not claims.hold(claim):
+            return False
+        event = read_batch(claim.partition_id, claim.lane, claim.position, 1)[0]
+        DeadLetter.objects.get_or_create(
+            hub=claim.hub,
+            partition_id=claim.partition_id,
+            lane=claim.lane,
+            stream=event.stream,
+            resolved=None,
+            defaults={
+                "game_id": event.game_id,
+                "version": event.version,
+                "event_offset": event.offset,
+                "event_type": event.type,
+                "cause": cause,
+                "traceback": trace,
+                "tries": tries,
+            },
+        )
+        claims.advance(claim, event.offset, 0)
+    metrics.parked.labels(claim.hub, Lane(claim.lane).label).inc()
+    log.error(
+        "hub.parked", hub=claim.hub, lane=Lane(claim.lane).label, event_id=event.event_id,
+        offset=event.offset, version=event.version, cause=cause, tries=tries,
+    )  # fmt: skip
+    return True

@@ -1,0 +1,224 @@
+"""The loop: claim, read, prepare, and in one transaction apply and move the checkpoint."""
+
+import random
+import time
+from collections.abc import Sequence
+from enum import Enum
+
+import structlog
+from django.db import close_old_connections, connection, transaction
+
+from events.errors import StartOver
+from events.faults import is_transient
+from events.hubs import claim as claims
+from events.hubs import metrics, parking
+from events.hubs.claim import Claim
+from events.hubs.projection import AfterCommit, Hub, Prepared
+from events.hubs.registry import hub as registered
+from events.lanes import Lane
+from events.log.logged import LoggedEvent
+from events.log.read import batch as read_batch
+
+BATCH = {Lane.URGENT: 100, Lane.NORMAL: 200, Lane.BULK: 100}
+"""Events read at a time. Bulk transactions stay short, so that urgent never waits behind one."""
+RUN_S = 2.0
+BACKOFF_S = (0.02, 0.5)
+"""First and longest wait after a transient fault; each wait is jittered."""
+LOCK_TIMEOUT_MS = 2_000
+STATEMENT_TIMEOUT_MS = 10_000
+
+log = structlog.get_logger(__name__)
+_owed: set[int] = set()
+
+
+class Step(Enum):
+    """What one step of the loop came to."""
+
+    DONE = "done"
+    NOTHING = "nothing"
+    LOST = "lost"
+    FAILED = "failed"
+    FAULT = "fault"
+
+
+def run(hub_name: str, lane: int, seconds: float = RUN_S) -> bool:
+    """Work off a lane of a hub for about so long; True when work is left.
+
+    Repeated and concurrent calls are harmless. Bulk yields after each batch. Transient
+    faults are waited out with jitter within the time; nothing is parked for them.
+
+    Raises:
+        UnknownHub: no app registered it.
+    """
+    hub = registered(hub_name)
+    close_old_connections()
+    end = time.monotonic() + seconds
+    faults = 0
+    while time.monotonic() < end:
+        step = step_once(hub, lane)
+        if step is Step.NOTHING:
+            return False
+        if step is Step.FAULT:
+            faults += 1
+            time.sleep(_backoff(faults))
+        elif lane == Lane.BULK:
+            break
+    return _waits(hub, lane)
+
+
+def step_once(hub: Hub, lane: int) -> Step:
+    """Do one batch of whichever partition has waited longest."""
+    claim: Claim | None = None
+    try:
+        claim = claims.take(hub.name, lane, BATCH[Lane(lane)], _owed)
+        if claim is None:
+            return _nothing_to_claim(hub, lane)
+        if claim.exhausted:
+            return Step.FAILED if parking.park_exhausted(claim) else Step.LOST
+        return _work(hub, claim)
+    except StartOver:
+        return Step.LOST
+    except Exception as error:
+        if claim is None and not is_transient(error):
+            raise
+        return _failed(claim, error)
+
+
+def _nothing_to_claim(hub: Hub, lane: int) -> Step:
+    """Look at the heads once more after letting go.
+
+    A row that this run locked and then found done made others leave, whose work may have come since.
+    """
+    return Step.LOST if claims.claimable(hub.name, lane) else Step.NOTHING
+
+
+def _work(hub: Hub, claim: Claim) -> Step:
+    started = time.perf_counter()
+    events = read_batch(
+        claim.partition_id,
+        claim.lane,
+        claim.position,
+        1 if claim.alone else BATCH[Lane(claim.lane)],
+        _types(hub),
+    )
+    if not events:
+        return Step.LOST  # somebody moved the checkpoint since
+    after, done = _process(hub, claim, events)
+    metrics.batch(claim, done, time.perf_counter() - started)
+    for follow_up in after:
+        _run_after(follow_up, claim)
+    return Step.DONE
+
+
+def _process(hub: Hub, claim: Claim, events: Sequence[LoggedEvent]) -> tuple[list[AfterCommit], int]:
+    """Prepare outside, then apply in transaction 2; return what to do after commit and how many events.
+
+    Raises:
+        StartOver: the claim was lost; nothing was written.
+    """
+    waiting = claims.parked(claim)
+    live = [event for event in events if not _waits_behind(event, waiting)]
+    prepared = [projection.prepare(live) for projection in hub.projections] if live else []
+    take = min((each.take for each in prepared), default=0)
+    taken = live[:take]
+    last = _last_offset(events, live, take)
+    with transaction.atomic(durable=True):
+        _bound()
+        if not claims.hold(claim) or claims.parked(claim) != waiting:
+            raise StartOver
+        if hub.lock and taken:
+            hub.lock(frozenset().union(*(each.locks for each in prepared)))
+        after = _apply(hub, taken, prepared)
+        claims.advance(claim, last, len(taken))
+    return after, len(taken)
+
+
+def _apply(hub: Hub, events: Sequence[LoggedEvent], prepared: Sequence[Prepared]) -> list[AfterCommit]:
+    if not events:
+        return []
+    pairs = zip(hub.projections, prepared, strict=True)
+    return [follow for projection, ready in pairs if (follow := projection.apply(events, ready))]
+
+
+def _last_offset(events: Sequence[LoggedEvent], live: Sequence[LoggedEvent], take: int) -> int:
+    """Return the offset that this batch reaches: up to the first live event that was not taken."""
+    if take >= len(live):
+        return events[-1].offset
+    upto = live[take].offset
+    return max(event.offset for event in events if event.offset < upto)
+
+
+def _waits_behind(event: LoggedEvent, parked: dict[str, int]) -> bool:
+    version = parked.get(event.stream)
+    return version is not None and event.version >= version
+
+
+def _failed(claim: Claim | None, error: Exception) -> Step:
+    """Sort a fault: transient ones take their try back, poison counts it and is parked at the last."""
+    if is_transient(error):
+        metrics.transient.inc()
+        close_old_connections()
+        log.warning("hub.transient", hub=claim.hub if claim else None, error=type(error).__name__)
+        if claim:
+            _take_back(claim)
+        return Step.FAULT
+    assert claim is not None
+    log.error(
+        "hub.failed", hub=claim.hub, lane=Lane(claim.lane).label, partition=claim.partition_id,
+        position=claim.position, tries=claim.tries, alone=claim.alone, error=type(error).__name__,
+    )  # fmt: skip
+    if claim.alone and claim.tries >= claims.ALONE_TRIES:
+        return Step.FAILED if parking.park(claim, error) else Step.LOST
+    claims.give_up(claim)
+    return Step.FAILED
+
+
+def _take_back(claim: Claim) -> None:
+    try:
+        claims.take_back(claim)
+    except Exception as error:
+        if not is_transient(error):
+            raise
+        _owed.add(claim.token)  # the database is away: take it back at the next claim
+
+
+def _run_after(follow_up: AfterCommit, claim: Claim) -> None:
+    """Run what comes after commit; the work is done, so a failure is only reported."""
+    try:
+        follow_up()
+    except Exception:
+        log.exception("hub.after_commit_failed", hub=claim.hub, lane=Lane(claim.lane).label)
+
+
+def _bound() -> None:
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT set_config('lock_timeout', %s, true), set_config('statement_timeout', %s, true),"
+                " set_config('idle_in_transaction_session_timeout', %s, true)",
+                [str(LOCK_TIMEOUT_MS), str(STATEMENT_TIMEOUT_MS), str(STATEMENT_TIMEOUT_MS)],
+            )
+
+
+def _types(hub: Hub) -> tuple[str, ...] | None:
+    """Return the prefixes that any projection looks at, or None when one looks at all."""
+    wanted: set[str] = set()
+    for projection in hub.projections:
+        if projection.types is None:
+            return None
+        wanted.update(projection.types)
+    return tuple(sorted(wanted))
+
+
+def _waits(hub: Hub, lane: int) -> bool:
+    try:
+        return claims.work_waits(hub.name, lane)
+    except Exception as error:
+        if not is_transient(error):
+            raise
+        return True
+
+
+def _backoff(faults: int) -> float:
+    first, longest = BACKOFF_S
+    return random.uniform(0, min(longest, first * 2**faults))  # noqa: S311 - jitter, no secret

@@ -1,0 +1,49 @@
+"""Checking a partition against its promises: gapless offsets, whole chain, versions, heads."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from events.lanes import Lane
+from events.log import digests
+from events.log.read import lane_head_column
+from events.log.rows import HASHED, hashed
+from events.models import Event, Partition
+
+_NEEDED = {*HASHED, "data", "salt", "payload_digest", "digest"}
+
+
+def verify_partition(partition_id: int) -> list[str]:
+    """Return what is wrong with a partition, in words with the numbers; an empty list is content.
+
+    Reads the whole partition: one pass in the order of offsets.
+    """
+    partition = Partition.objects.get(id=partition_id)
+    return [f"partition {partition}: {finding}" for finding in _findings(partition)]
+
+
+def _findings(partition: Partition) -> Iterator[str]:
+    expected, previous = 1, digests.GENESIS
+    lanes = {int(lane): 0 for lane in Lane}
+    rows = Event.objects.filter(partition_id=partition.id).order_by("offset").values(*_NEEDED)
+    for row in rows.iterator(chunk_size=2_000):
+        offset = row["offset"]
+        if offset != expected:
+            yield f"offset {expected} is missing (found {offset})"
+        yield from _broken(row, previous)
+        expected, previous = offset + 1, bytes(row["digest"])
+        lanes[row["lane"]] = offset
+    if partition.head != expected - 1:
+        yield f"head is {partition.head}, the last event is at {expected - 1}"
+    if bytes(partition.digest) != previous:
+        yield "the partition's digest is not the last event's"
+    for lane, last in lanes.items():
+        if (head := getattr(partition, lane_head_column(lane))) != last:
+            yield f"{Lane(lane).label} head is {head}, the last event of that lane is at {last}"
+
+
+def _broken(row: dict[str, Any], previous: bytes) -> Iterator[str]:
+    payload = bytes(row["payload_digest"])
+    if row["salt"] is not None and digests.payload_digest(bytes(row["salt"]), row["data"]) != payload:
+        yield f"the payload at offset {row['offset']} is not the one that was appended"
+    if digests.event_digest(previous, hashed(row), payload) != bytes(row["digest"]):
+        yield f"the chain breaks at offset {row['offset']}"

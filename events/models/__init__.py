@@ -1,0 +1,17 @@
+"""Tables of the events room: tenants and their keys, the log, and what follows it."""
+
+from events.models.games import ApiKey, EventType, Game, IdempotencyKey
+from events.models.hubs import Checkpoint, DeadLetter
+from events.models.log import Event, OutboxEvent, Partition
+
+__all__ = [
+    "ApiKey",
+    "Checkpoint",
+    "DeadLetter",
+    "Event",
+    "EventType",
+    "Game",
+    "IdempotencyKey",
+    "OutboxEvent",
+    "Partition",
+]

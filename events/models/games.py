@@ -1,0 +1,142 @@
+"""Games (the tenants), their API keys and their event types."""
+
+from typing import ClassVar
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+
+from events.lanes import Lane
+
+DEFAULT_PARTITIONS = 8
+DEFAULT_EVENTS_A_MINUTE = 600_000
+
+
+class Game(models.Model):
+    """A tenant: its own log, players, rules and keys."""
+
+    slug = models.SlugField(
+        max_length=64, unique=True, help_text="The game's name in URLs, tokens and commands."
+    )
+    name = models.CharField(max_length=120)
+    strict = models.BooleanField(
+        default=False,
+        help_text="Refuse events whose type is not listed. Otherwise they are accepted in the normal lane.",
+    )
+    partitions = models.PositiveSmallIntegerField(
+        default=DEFAULT_PARTITIONS,
+        editable=False,
+        validators=[MinValueValidator(1), MaxValueValidator(256)],
+        help_text="Into how many partitions the log is cut. Fixed when the game is made.",
+    )
+    allowed_origins = models.JSONField(
+        default=list,
+        blank=True,
+        help_text='Web origins from which players\' pages may connect, such as ["https://play.example"]. '
+        'An empty list allows only clients that send no Origin; ["*"] allows every origin.',
+    )
+    epoch = models.PositiveIntegerField(
+        default=1,
+        editable=False,
+        help_text="Names the numbering of players' changes. A restore renews it, and clients start over.",
+    )
+    announcements = models.PositiveBigIntegerField(
+        default=0,
+        editable=False,
+        help_text="The game's announcement sequence: raised by one for each that is put, updated or ended.",
+    )
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["slug"]
+
+    def __str__(self) -> str:
+        return self.slug
+
+    @property
+    def epoch_name(self) -> str:
+        """The epoch as clients see it, such as ``e1``."""
+        return f"e{self.epoch}"
+
+
+class EventType(models.Model):
+    """What staff know of a type of event: its lane, its schema, an example."""
+
+    game = models.ForeignKey(Game, on_delete=models.CASCADE, related_name="event_types")
+    name = models.CharField(
+        max_length=255, help_text="Dotted and in the past tense, such as guild.invite.received."
+    )
+    lane = models.PositiveSmallIntegerField(
+        choices=Lane, default=Lane.NORMAL, help_text="A change moves only events that come later."
+    )
+    schema = models.JSONField(
+        null=True,
+        blank=True,
+        help_text="JSON Schema (2020-12) that data must satisfy. Empty accepts any data.",
+    )
+    description = models.TextField(blank=True, default="")
+    sample = models.JSONField(
+        null=True, blank=True, help_text="Example data. Rules are checked and previewed against it."
+    )
+    created = models.DateTimeField(auto_now_add=True)
+    updated = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering: ClassVar = ["game", "name"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["game", "name"], name="event_type_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ApiKey(models.Model):
+    """A game server's key. Only a hash is kept; the secret is shown once, when it is made."""
+
+    game = models.ForeignKey(Game, on_delete=models.CASCADE, related_name="api_keys")
+    name = models.CharField(max_length=120, help_text="Who uses it, such as match-server.")
+    prefix = models.CharField(
+        max_length=16, editable=False, help_text="The first characters, to recognise it by."
+    )
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    scopes = models.JSONField(default=list)
+    rate_limit = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        default=DEFAULT_EVENTS_A_MINUTE,
+        help_text="Events (or calls) a minute. Empty means no limit.",
+    )
+    expires = models.DateTimeField(null=True, blank=True)
+    last_used = models.DateTimeField(null=True, blank=True, editable=False)
+    revoked = models.DateTimeField(null=True, blank=True, editable=False)
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["game", "name"]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+
+class IdempotencyKey(models.Model):
+    """The stored answer to a POST that carried an ``Idempotency-Key``; kept for 24 hours."""
+
+    class Status(models.TextChoices):
+        RUNNING = "running"
+        DONE = "done"
+
+    api_key = models.ForeignKey(ApiKey, on_delete=models.CASCADE)
+    route = models.CharField(max_length=200)
+    token = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64, help_text="SHA-256 of the request's body.")
+    status = models.CharField(max_length=8, choices=Status, default=Status.RUNNING)
+    response_status = models.PositiveSmallIntegerField(null=True)
+    response_body = models.TextField(blank=True, default="")
+    created = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["api_key", "route", "token"], name="idempotency_key_once")
+        ]
+        indexes: ClassVar = [models.Index(fields=["created"], name="idempotency_created")]
+
+    def __str__(self) -> str:
+        return f"{self.route} {self.status}"

@@ -1,0 +1,82 @@
+"""Where each hub stands in the log, and what it had to leave behind."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils import timezone
+
+from events.lanes import Lane
+from events.models.games import Game
+from events.models.log import Partition
+
+
+class Checkpoint(models.Model):
+    """The last offset of one lane of one partition that a hub has processed.
+
+    The lock on this row is the claim. ``noted_*`` is written before the work, so that
+    work which kills its process is still counted. Only ``noted_by`` decides who may
+    finish; ``noted_at`` merely keeps two runs from taking turns off each other.
+    """
+
+    hub = models.CharField(max_length=40)
+    partition = models.ForeignKey(Partition, on_delete=models.CASCADE, related_name="checkpoints")
+    lane = models.PositiveSmallIntegerField(choices=Lane)
+    position = models.PositiveBigIntegerField(default=0, help_text="Offset of the last event processed.")
+    advanced = models.DateTimeField(default=timezone.now, help_text="When position last moved.")
+    processed = models.PositiveBigIntegerField(default=0, help_text="Events processed so far.")
+    paused = models.BooleanField(default=False)
+    noted_position = models.PositiveBigIntegerField(
+        null=True, help_text="The position from which work was begun and not yet finished."
+    )
+    noted_tries = models.PositiveSmallIntegerField(default=0, help_text="Tries from that position.")
+    noted_by = models.BigIntegerField(null=True, help_text="The try that may finish it: a random number.")
+    noted_at = models.DateTimeField(
+        null=True, help_text="When; others leave it alone for a second. Empty once the try has failed."
+    )
+    alone_left = models.PositiveSmallIntegerField(
+        default=0,
+        help_text="How many events are still to be processed one by one, after a batch failed twice.",
+    )
+
+    class Meta:
+        ordering: ClassVar = ["hub", "partition", "lane"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["hub", "partition", "lane"], name="checkpoint_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.hub} {self.partition_id} {self.get_lane_display()}"
+
+
+class DeadLetter(models.Model):
+    """A parked stream of a hub and lane, from a version on.
+
+    Later events of that stream and lane wait in the log; nothing is copied.
+    """
+
+    hub = models.CharField(max_length=40)
+    game = models.ForeignKey(Game, on_delete=models.CASCADE, related_name="dead_letters")
+    partition = models.ForeignKey(Partition, on_delete=models.CASCADE, related_name="dead_letters")
+    lane = models.PositiveSmallIntegerField(choices=Lane)
+    stream = models.CharField(max_length=511)
+    version = models.PositiveBigIntegerField(help_text="The first version that could not be processed.")
+    event_offset = models.PositiveBigIntegerField(help_text="Its offset.")
+    event_type = models.CharField(max_length=255)
+    cause = models.CharField(max_length=255, help_text="Class of the error.")
+    traceback = models.TextField(help_text="Where it happened; without values.")
+    tries = models.PositiveSmallIntegerField()
+    created = models.DateTimeField(default=timezone.now)
+    resolved = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering: ClassVar = ["-created"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["hub", "partition", "lane", "stream"],
+                name="dead_letter_open_once",
+                condition=models.Q(resolved__isnull=True),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.hub} {self.stream}@{self.version}"

@@ -1,0 +1,32 @@
+"""Celery's doors to the events room: wake-ups without payload, and sweeps."""
+
+from celery import shared_task
+
+from events import hints, outbox
+from events.hubs.claim import make_missing, work_waits
+from events.hubs.registry import bulk_work, hubs
+from events.hubs.run import run
+from events.lanes import Lane
+
+BULK_WORK_S = 0.5
+
+
+@shared_task(name="events.run_hub", ignore_result=True)
+def run_hub(hub: str, lane: int) -> None:
+    """Work off one lane of a hub for about 2 s; if work is left, queue the same again."""
+    more = run(hub, lane)
+    if lane == Lane.BULK:
+        more = any([work(BULK_WORK_S) for work in bulk_work()]) or more
+    if more:
+        hints.wake(hub, lane)
+
+
+@shared_task(name="events.sweep", ignore_result=True)
+def sweep() -> None:
+    """Find what a lost hint or a crash has left: hubs with work, new partitions, outbox rows."""
+    outbox.flush()
+    for hub in hubs():
+        make_missing(hub.name)
+        for lane in Lane:
+            if work_waits(hub.name, lane):
+                hints.wake(hub.name, lane)

@@ -1,0 +1,26 @@
+"""Making a game: its row, its partitions, and a checkpoint for every hub."""
+
+from django.db import transaction
+
+from events.hubs.claim import make_missing
+from events.hubs.registry import hubs
+from events.models import Game, Partition
+from events.models.games import DEFAULT_PARTITIONS
+
+
+@transaction.atomic
+def create_game(
+    slug: str, *, name: str = "", partitions: int = DEFAULT_PARTITIONS, strict: bool = False, **fields: object
+) -> Game:
+    """Make a game. The number of partitions can never be changed afterwards.
+
+    Raises:
+        django.db.IntegrityError: the slug is taken.
+    """
+    game: Game = Game.objects.create(
+        slug=slug, name=name or slug, partitions=partitions, strict=strict, **fields
+    )
+    Partition.objects.bulk_create(Partition(game=game, number=number) for number in range(partitions))
+    for hub in hubs():
+        make_missing(hub.name)
+    return game

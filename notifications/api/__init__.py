@@ -1,0 +1,1 @@
+"""The notifications room's HTTP API: inboxes for players, direct posts for game servers."""

@@ -1,0 +1,1 @@
+"""Deciding, live: the hub's projection, and what it writes."""

@@ -1,0 +1,100 @@
+"""From the engine's decisions to rows: decisions, notifications, counters. Inside the caller's transaction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID, uuid5
+
+import orjson
+
+from events.log.logged import LoggedEvent
+from notifications import engine, ledger
+from notifications.frames import FIELDS, Item
+from notifications.ledger import Account
+from notifications.models import Decision, Notification
+from notifications.push import Change
+
+NAMESPACE = UUID("6f9d0c7e-6d0f-5a57-9a55-7b1f0c6f3f2a")
+"""Of notifications' ids, so that the same decision always makes the same id."""
+
+
+@dataclass(kw_only=True)
+class Writer:
+    """Collects what one transaction decides, then writes it table by table."""
+
+    now: datetime
+    accounts: Mapping[int, Account]
+    decisions: list[Decision] = field(default_factory=list)
+    notifications: list[Notification] = field(default_factory=list)
+    touched: dict[int, Account] = field(default_factory=dict)
+
+    def note(self, event: LoggedEvent, decision: engine.Decision, player_id: int | None) -> None:
+        """Take one decision; a sent one takes the player's next number and sequence."""
+        account = self.accounts[player_id] if player_id is not None else None
+        uid = self._notify(event, decision, account) if account and decision.content else None
+        if account:
+            account.decisions += 1
+            self.touched[account.id] = account
+        self.decisions.append(
+            Decision(
+                game_id=event.game_id,
+                rule_id=decision.rule_id,
+                revision_id=decision.revision_id,
+                event_id=event.id,
+                player_id=player_id,
+                player_key=decision.player,
+                outcome=decision.outcome,
+                gates=decision.gates_json(),
+                notification_uid=uid,
+                place=account.decisions if account else None,
+                profile_revision=decision.profile_revision,
+                now=decision.now,
+            )
+        )
+
+    def _notify(self, event: LoggedEvent, decision: engine.Decision, account: Account) -> UUID:
+        content = decision.content
+        assert content is not None
+        uid = notification_uid(event.game_id, decision.rule_id, event.id, decision.player)
+        account.number += 1
+        item = Item(
+            uid=uid,
+            number=account.number,
+            seq=account.raise_head(),
+            notification_class=content.class_,
+            category=content.category,
+            title=content.title,
+            body=content.body,
+            data=orjson.dumps(content.data).decode(),
+            actions=orjson.dumps(list(content.actions)).decode(),
+            created=self.now,
+            expires=content.expires,
+            seen=None,
+            read=None,
+            archived=None,
+            claimed=None,
+            gone="",
+            replaces=None,
+        )
+        account.unread += content.class_ == engine.NotificationClass.INBOX
+        account.items[uid] = item
+        account.trace = f"{event.event_id} {event.traceparent}".strip()
+        values = dict(zip(FIELDS, item, strict=True))
+        self.notifications.append(
+            Notification(
+                **values, game_id=event.game_id, player_id=account.id, rule_id=decision.rule_id, event_id=event.id
+            )
+        )
+        return uid
+
+    def write(self) -> list[Change]:
+        """Write everything, and return the hints to publish after commit."""
+        Decision.objects.bulk_create(self.decisions)
+        Notification.objects.bulk_create(self.notifications)
+        ledger.write(self.touched)
+        return [change for account in self.touched.values() if (change := account.change(self.now))]
+
+
+def notification_uid(game_id: int, rule_id: int, event_pk: int, player_key: str) -> UUID:
+    """Return the id that this decision's notification has everywhere."""
+    return uuid5(NAMESPACE, f"{game_id}:{rule_id}:{event_pk}:{player_key}")

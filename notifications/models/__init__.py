@@ -1,0 +1,17 @@
+"""Tables of the notifications room: what to say, what was decided, what each player has."""
+
+from notifications.models.announcements import Announcement, AnnouncementRead
+from notifications.models.decisions import Decision, FanOut
+from notifications.models.inbox import Notification
+from notifications.models.rules import Rule, RuleRevision, RuleTemplate
+
+__all__ = [
+    "Announcement",
+    "AnnouncementRead",
+    "Decision",
+    "FanOut",
+    "Notification",
+    "Rule",
+    "RuleRevision",
+    "RuleTemplate",
+]

@@ -1,0 +1,1 @@
+"""Who the players are and what proves it: profiles, tokens, presence, erasure."""

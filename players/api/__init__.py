@@ -1,0 +1,1 @@
+"""The players room's HTTP API."""

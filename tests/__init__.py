@@ -1,0 +1,1 @@
+"""Clarion's tests; the folders mirror the rooms."""
