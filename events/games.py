@@ -54,7 +54,9 @@ class GameConfig:
         if envelope.type.startswith(PLAYER_PREFIX):
             return Lane.URGENT
         if self.strict:
-            raise InvalidEvent([(f"{pointer}/type", f"is not a type of this game, which accepts only listed ones")])
+            raise InvalidEvent(
+                [(f"{pointer}/type", "is not a type of this game, which accepts only listed ones")]
+            )
         return Lane.NORMAL
 
 
@@ -82,7 +84,9 @@ def config_of(game_id: int) -> GameConfig:
         id=game.pk,
         slug=game.slug,
         strict=game.strict,
-        types={name: TypeConfig(lane=Lane(lane), validator=_validator(schema)) for name, lane, schema in rows},
+        types={
+            name: TypeConfig(lane=Lane(lane), validator=_validator(schema)) for name, lane, schema in rows
+        },
     )
     with _lock:
         _cache[game_id] = (time.monotonic() + CACHE_S, config)
@@ -103,7 +107,11 @@ def _validator(schema: object) -> jsonschema_rs.Validator | None:
 
 
 def _check(validator: jsonschema_rs.Validator, envelope: Envelope, pointer: str) -> None:
-    data = msgspec.json.decode(envelope.data) if envelope.data_encoding == "json" and envelope.data else envelope.data
+    data = (
+        msgspec.json.decode(envelope.data)
+        if envelope.data_encoding == "json" and envelope.data
+        else envelope.data
+    )
     if validator.is_valid(data):
         return
     errors = []

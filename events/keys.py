@@ -43,7 +43,9 @@ class Caller:
             Forbidden: the key does not have it.
         """
         if scope not in self.scopes:
-            raise Forbidden(f"this key lacks the scope {scope}; it has: {', '.join(sorted(self.scopes)) or 'none'}")
+            raise Forbidden(
+                f"this key lacks the scope {scope}; it has: {', '.join(sorted(self.scopes)) or 'none'}"
+            )
 
 
 _cache: dict[str, tuple[float, Caller]] = {}
@@ -52,7 +54,11 @@ _lock = threading.Lock()
 
 
 def issue(
-    game: Game, name: str, scopes: Iterable[str] = SCOPES, expires: datetime | None = None, secret: str | None = None
+    game: Game,
+    name: str,
+    scopes: Iterable[str] = SCOPES,
+    expires: datetime | None = None,
+    secret: str | None = None,
 ) -> str:
     """Make a key and return its secret, which nobody can read again.
 
@@ -63,7 +69,9 @@ def issue(
     """
     unknown = set(scopes) - SCOPES
     if unknown:
-        raise ValueError(f"no such scopes: {', '.join(sorted(unknown))}; there are {', '.join(sorted(SCOPES))}")
+        raise ValueError(
+            f"no such scopes: {', '.join(sorted(unknown))}; there are {', '.join(sorted(SCOPES))}"
+        )
     key = ApiKey(game=game, name=name, scopes=sorted(scopes), expires=expires)
     secret = mint(key, secret)
     key.save()

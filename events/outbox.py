@@ -28,7 +28,7 @@ def write(
     *,
     game_id: int,
     event_id: str,
-    type: str,  # noqa: A002 - CloudEvents' name
+    type: str,
     stream: str,
     data: Mapping[str, Any],
     lane: Lane = Lane.URGENT,

@@ -38,7 +38,9 @@ def problem(  # a problem has these members
 ) -> HttpResponse:
     """Return a problem response; ``errors`` are (JSON pointer, sentence)."""
     body = _body(status, slug, detail, errors, members)
-    return HttpResponse(orjson.dumps(body), status=status, content_type=CONTENT_TYPE, headers=dict(headers or {}))
+    return HttpResponse(
+        orjson.dumps(body), status=status, content_type=CONTENT_TYPE, headers=dict(headers or {})
+    )
 
 
 def of_error(error: EventsError) -> HttpResponse:
@@ -83,13 +85,24 @@ def _told(error: EventsError) -> tuple[HTTPStatus, str, Sequence[tuple[str, str]
     if isinstance(error, UnknownGame):
         return HTTPStatus.NOT_FOUND, "not-found", (), {}
     slug = str(getattr(error, "slug", "refused"))
-    return HTTPStatus(getattr(error, "status", HTTPStatus.BAD_REQUEST)), slug, getattr(error, "errors", ()), {}
+    return (
+        HTTPStatus(getattr(error, "status", HTTPStatus.BAD_REQUEST)),
+        slug,
+        getattr(error, "errors", ()),
+        {},
+    )
 
 
 def _body(
     status: int, slug: str, detail: str, errors: Sequence[tuple[str, str]], members: Mapping[str, Any]
 ) -> dict[str, Any]:
-    body = {"type": BASE + slug, "title": HTTPStatus(status).phrase, "status": int(status), "detail": detail, **members}
+    body = {
+        "type": BASE + slug,
+        "title": HTTPStatus(status).phrase,
+        "status": int(status),
+        "detail": detail,
+        **members,
+    }
     if errors:
         body["errors"] = [{"pointer": pointer, "detail": sentence} for pointer, sentence in errors]
     return body

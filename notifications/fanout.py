@@ -92,4 +92,6 @@ def _hold(row: FanOut) -> bool:
 def _raise_cursor(row: FanOut, count: int, now: datetime) -> None:
     cursor = row.cursor + count
     end = row.total if row.stopped_at is None else min(row.total, row.stopped_at)
-    FanOut.objects.filter(pk=row.pk).update(cursor=cursor, finished=now if cursor >= end or not count else None)
+    FanOut.objects.filter(pk=row.pk).update(
+        cursor=cursor, finished=now if cursor >= end or not count else None
+    )

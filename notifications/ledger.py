@@ -71,7 +71,9 @@ class Account:
 def accounts(player_ids: Iterable[int]) -> dict[int, Account]:
     """Read players' counters. Their rows must be locked already."""
     rows = Player.objects.filter(id__in=list(player_ids)).values("id", "key", "erased", *COLUMNS)
-    return {row["id"]: Account(**{**row, "erased": row["erased"] is not None}, began=row["head"]) for row in rows}
+    return {
+        row["id"]: Account(**{**row, "erased": row["erased"] is not None}, began=row["head"]) for row in rows
+    }
 
 
 def write(changed: Mapping[int, Account]) -> None:
@@ -87,7 +89,10 @@ def write(changed: Mapping[int, Account]) -> None:
     with connection.cursor() as cursor:
         cursor.executemany(
             f"UPDATE players_player SET {assigned} WHERE id = %s",  # noqa: S608 - our columns
-            [(*(adapt(each) if isinstance(each, datetime) else each for each in row[1:]), row[0]) for row in rows],
+            [
+                (*(adapt(each) if isinstance(each, datetime) else each for each in row[1:]), row[0])
+                for row in rows
+            ],
         )
 
 

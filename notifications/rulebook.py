@@ -74,7 +74,11 @@ def ensure_direct(game_id: int) -> Rule:
     rule, _ = Rule.objects.get_or_create(
         game_id=game_id,
         slug=DIRECT,
-        defaults={"builtin": True, "event_type": POSTED["event_type"], "description": "Direct posts by the API."},
+        defaults={
+            "builtin": True,
+            "event_type": POSTED["event_type"],
+            "description": "Direct posts by the API.",
+        },
     )
     if rule.revision_id is None:
         save_revision(rule)

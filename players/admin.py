@@ -117,7 +117,16 @@ class ProfileRevisionAdmin(ReadOnlyAdmin):
     list_select_related = ("player",)
     list_filter = ("player__game",)
     ordering = ("-id",)
-    fields = ("player", "revision", "made_by", "display_name", "locale", "timezone", "pretty_attributes", "recorded")
+    fields = (
+        "player",
+        "revision",
+        "made_by",
+        "display_name",
+        "locale",
+        "timezone",
+        "pretty_attributes",
+        "recorded",
+    )
     readonly_fields = fields
     empty_hint = "player.* events make these, one for each change of a profile."
 
@@ -156,11 +165,11 @@ class TokenKeyAdmin(ConsoleAdmin):
         """Keys are added and retired, never edited; the list needs the permission for its action."""
         return obj is None and super().has_change_permission(request, obj)
 
-    def has_delete_permission(self, request: HttpRequest, obj: TokenKey | None = None) -> bool:  # noqa: ARG002 - Django's signature
+    def has_delete_permission(self, request: HttpRequest, obj: TokenKey | None = None) -> bool:
         """Retire instead."""
         return False
 
-    def save_model(self, request: HttpRequest, obj: TokenKey, form: Any, change: bool) -> None:  # noqa: ARG002, FBT001 - Django's signature
+    def save_model(self, request: HttpRequest, obj: TokenKey, form: Any, change: bool) -> None:
         """Rotate: the new key signs from now on."""
         obj.pk = tokens.rotate(obj.game).pk
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from events.envelope import Envelope
 
 from events import log
+from events.envelope import Envelope
 from events.hubs.registry import hubs
 from events.hubs.run import run
 from events.lanes import Lane
@@ -26,8 +26,8 @@ def given_game(slug: str | None = None, **fields: Any) -> Game:
 
 def an_event(
     *,
-    type: str = "level.reached",  # noqa: A002 - CloudEvents' name
-    id: str | None = None,  # noqa: A002 - CloudEvents' name
+    type: str = "level.reached",
+    id: str | None = None,
     source: str = "/tests",
     stream: str | None = None,
     data: Any = None,

@@ -91,7 +91,9 @@ def javascript(tally: Tally) -> None:
         _unreachable(tally, "the JavaScript client's tests in Node: there is no node on this machine")
         return
     files = sorted(str(path) for path in (ROOT / "tests" / "javascript").glob("*.test.mjs"))
-    result = subprocess.run([node, "--test", "--test-reporter=tap", *files], cwd=ROOT, capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [node, "--test", "--test-reporter=tap", *files], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     counts = {word: int(count) for word, count in NODE_COUNT.findall(result.stdout)}
     tally.passed += counts.get("pass", 0)
     tally.failed += counts.get("fail", 0)
@@ -128,7 +130,12 @@ def _check(tally: Tally, name: str, command: Sequence[str | Path]) -> None:
 def _pytest(tally: Tally, marks: str, options: Sequence[str], **environment: str) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-m", marks, *options]
     process = subprocess.Popen(
-        command, cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     assert process.stdout
     last = ""

@@ -48,14 +48,15 @@ def environment(_request: HttpRequest) -> list[str]:
 
 def _measure() -> dict[str, Any]:
     now = datetime.now(UTC)
-    lag = {lane: 0.0 for lane in Lane}
+    lag = dict.fromkeys(Lane, 0.0)
     for each in lags():
         lag[Lane(each.lane)] = max(lag[Lane(each.lane)], each.oldest_s)
     totals = Player.objects.aggregate(notifications=Sum("number"), decisions=Sum("decisions"))
     return {
         "at": now.isoformat(),
         "events": Partition.objects.aggregate(total=Sum("head"))["total"] or 0,
-        "processed": Checkpoint.objects.filter(hub="decisions").aggregate(total=Sum("processed"))["total"] or 0,
+        "processed": Checkpoint.objects.filter(hub="decisions").aggregate(total=Sum("processed"))["total"]
+        or 0,
         "decisions": totals["decisions"] or 0,
         "notifications": totals["notifications"] or 0,
         "lag": {lane.label: round(seconds, 3) for lane, seconds in lag.items()},

@@ -35,7 +35,9 @@ def play(request: HttpRequest) -> HttpResponse:
         "players": [{"key": each.key, "name": each.name, "locale": each.locale} for each in PLAYERS],
         "token_url": reverse("play-token"),
         "send_url": reverse("play-send"),
-        "types": [{"type": each.name, "label": each.label, "description": each.description} for each in TYPES],
+        "types": [
+            {"type": each.name, "label": each.label, "description": each.description} for each in TYPES
+        ],
     }
     return render(request, "demo/play.html", {"config": config})
 
@@ -45,10 +47,14 @@ def token(request: HttpRequest) -> HttpResponse:
     """Issue a token, for the demo's players only."""
     game, player = _game(), _player(request)
     if player is None:
-        return problem(422, "invalid", "the demo has no such player", errors=[("/player", "is no player of the demo")])
+        return problem(
+            422, "invalid", "the demo has no such player", errors=[("/player", "is no player of the demo")]
+        )
     ensure(game.pk, [player])
     issued, expires = tokens.issue(game, player)
-    return JsonResponse({"token": issued, "expires_at": expires.isoformat().replace("+00:00", "Z")}, status=201)
+    return JsonResponse(
+        {"token": issued, "expires_at": expires.isoformat().replace("+00:00", "Z")}, status=201
+    )
 
 
 @require_POST

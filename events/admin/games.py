@@ -25,15 +25,15 @@ class GameAdmin(ConsoleAdmin):
     fields = ("slug", "name", "strict", "partitions", "allowed_origins")
     empty_hint = "No game yet. Add one here, or run: manage.py creategame SLUG"
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Game | None = None) -> tuple[str, ...]:  # noqa: ARG002 - Django's signature
+    def get_readonly_fields(self, request: HttpRequest, obj: Game | None = None) -> tuple[str, ...]:
         """A game's name in URLs and its partitions are fixed when it is made."""
         return ("slug", "partitions") if obj else ("partitions",)
 
-    def has_delete_permission(self, request: HttpRequest, obj: Game | None = None) -> bool:  # noqa: ARG002 - Django's signature
+    def has_delete_permission(self, request: HttpRequest, obj: Game | None = None) -> bool:
         """Nobody deletes a game in the console."""
         return False
 
-    def save_model(self, request: HttpRequest, obj: Game, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
+    def save_model(self, request: HttpRequest, obj: Game, form: Any, change: bool) -> None:
         """A new game gets its partitions and checkpoints with it."""
         if change:
             super().save_model(request, obj, form, change)
@@ -79,7 +79,7 @@ class EventTypeAdmin(ConsoleAdmin):
     search_fields = ("name__startswith",)
     empty_hint = "Types are optional: an event of an unlisted type is accepted in the normal lane."
 
-    def save_model(self, request: HttpRequest, obj: EventType, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
+    def save_model(self, request: HttpRequest, obj: EventType, form: Any, change: bool) -> None:
         """Take effect in this process at once, elsewhere within a second."""
         super().save_model(request, obj, form, change)
         games.forget(obj.game_id)
@@ -118,15 +118,15 @@ class ApiKeyAdmin(ConsoleAdmin):
     actions = ("revoke",)
     empty_hint = "No key yet. Add one here, or run: manage.py apikey GAME --name NAME"
 
-    def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:  # noqa: ARG002 - Django's signature
+    def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:
         """A key stays with its game."""
         return ("game", "prefix", "last_used", "revoked") if obj else ()
 
-    def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:  # noqa: ARG002 - Django's signature
+    def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
         """Revoke instead: what a key did stays attributable."""
         return False
 
-    def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
         """Make the secret of a new key, and show it this one time."""
         if change:
             super().save_model(request, obj, form, change)

@@ -14,7 +14,17 @@ from events.models import Checkpoint, DeadLetter, Event
 class CheckpointAdmin(ReadOnlyAdmin):
     """Each hub x partition x lane with its checkpoint and the lane's head."""
 
-    list_display = ("hub", "partition", "lane_name", "position", "head", "behind", "processed", "advanced_ago", "paused")
+    list_display = (
+        "hub",
+        "partition",
+        "lane_name",
+        "position",
+        "head",
+        "behind",
+        "processed",
+        "advanced_ago",
+        "paused",
+    )
     list_filter = ("hub", "lane", "paused", "partition__game")
     list_select_related = ("partition",)
     fields = (
@@ -51,7 +61,17 @@ class CheckpointAdmin(ReadOnlyAdmin):
 class DeadLetterAdmin(ReadOnlyAdmin):
     """Parked streams: what failed, where, how often."""
 
-    list_display = ("event_type", "hub", "lane_name", "stream", "version", "cause", "tries", "created_ago", "state")
+    list_display = (
+        "event_type",
+        "hub",
+        "lane_name",
+        "stream",
+        "version",
+        "cause",
+        "tries",
+        "created_ago",
+        "state",
+    )
     list_filter = ("hub", "lane", "game", ("resolved", admin.EmptyFieldListFilter))
     ordering = ("-created",)
     fields = (
@@ -69,7 +89,9 @@ class DeadLetterAdmin(ReadOnlyAdmin):
     @display(description="event")
     def event(self, obj: DeadLetter) -> str:
         """Link to the event that failed."""
-        return link_to(Event(id=event_pk(obj.partition_id, obj.event_offset), type=obj.event_type), "the event")
+        return link_to(
+            Event(id=event_pk(obj.partition_id, obj.event_offset), type=obj.event_type), "the event"
+        )
 
     @display(description="traceback")
     def where(self, obj: DeadLetter) -> str:

@@ -38,15 +38,15 @@ class ReadOnlyAdmin(ConsoleAdmin):
 
     actions = None
 
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002 - Django's signature
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Nobody adds here."""
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002 - Django's signature
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Nobody changes anything here."""
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002 - Django's signature
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Nobody deletes here."""
         return False
 
@@ -56,7 +56,9 @@ def ago(moment: datetime | None) -> str | SafeString:
     if moment is None:
         return EMPTY
     utc = timezone.localtime(moment).strftime("%Y-%m-%d %H:%M:%S.%f %Z")
-    return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), utc, naturaltime(moment))
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', moment.isoformat(), utc, naturaltime(moment)
+    )
 
 
 def link_to(obj: Model | None, text: str | None = None) -> str | SafeString:

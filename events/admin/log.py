@@ -55,9 +55,9 @@ class EventAdmin(ReadOnlyAdmin):
         term = search_term.strip()
         if not term:
             return queryset, False
-        return queryset.filter(stream=term) if not queryset.filter(event_id=term).exists() else queryset.filter(
+        return queryset.filter(stream=term) if not queryset.filter(
             event_id=term
-        ), False
+        ).exists() else queryset.filter(event_id=term), False
 
     @display(description="lane", label=LANE_COLOURS)
     def lane_name(self, obj: Event) -> str:

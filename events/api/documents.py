@@ -87,7 +87,10 @@ BATCH_ANSWER = OpenApiResponse(
     response={
         "type": "object",
         "properties": {
-            **{word: {"type": "integer"} for word in ("appended", "duplicate", "conflict", "invalid", "refused")},
+            **{
+                word: {"type": "integer"}
+                for word in ("appended", "duplicate", "conflict", "invalid", "refused")
+            },
             "results": {"type": "array", "items": {"type": "object"}},
         },
     },

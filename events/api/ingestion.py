@@ -27,7 +27,11 @@ from events.problems import of_error, problem
 logger = structlog.get_logger(__name__)
 _encode = msgspec.json.Encoder().encode
 JSON = "application/json"
-REFUSED = {TooLarge: (413, "too-large"), NotCloudEvents: (415, "not-cloudevents"), Unreadable: (400, "unreadable")}
+REFUSED = {
+    TooLarge: (413, "too-large"),
+    NotCloudEvents: (415, "not-cloudevents"),
+    Unreadable: (400, "unreadable"),
+}
 WORDS = ("appended", "duplicate", "conflict", "invalid", "refused")
 
 Judged = Outcome | InvalidEvent
@@ -118,7 +122,10 @@ def _batch(judged: list[Judged]) -> HttpResponse:
 
 def _described(judged: Judged) -> dict[str, Any]:
     if isinstance(judged, InvalidEvent):
-        return {"status": "invalid", "errors": [{"pointer": at, "detail": what} for at, what in judged.errors]}
+        return {
+            "status": "invalid",
+            "errors": [{"pointer": at, "detail": what} for at, what in judged.errors],
+        }
     described = msgspec.structs.asdict(judged)
     word = {Appended: "appended", Duplicate: "duplicate", Conflict: "conflict"}[type(judged)]
     return {"status": word, **described}
@@ -131,4 +138,6 @@ def _trace(game: str, reading: Reading, judged: list[Judged]) -> None:
     for item, outcome in zip(reading.items, judged, strict=True):
         if isinstance(item, Envelope):
             status = type(outcome).__name__.lower()
-            logger.debug("event.ingested", game=game, event_id=item.id, traceparent=item.traceparent, status=status)
+            logger.debug(
+                "event.ingested", game=game, event_id=item.id, traceparent=item.traceparent, status=status
+            )

@@ -98,7 +98,9 @@ class EventsView(APIView):
 
 
 def _query(request: Request) -> dict[str, Any]:
-    problems = [(f"/{name}", what) for name, text in request.query_params.items() if (what := text_problem(text))]
+    problems = [
+        (f"/{name}", what) for name, text in request.query_params.items() if (what := text_problem(text))
+    ]
     if problems:
         raise InvalidEvent(problems)
     form = Query(data=request.query_params)
@@ -117,7 +119,12 @@ def _partition(game_id: int, number: int | None) -> int | None:
 
 def _item(row: Event) -> dict[str, Any]:
     recorded = row.recorded.isoformat().replace("+00:00", "Z")
-    place = {"stream": row.stream, "version": row.version, "partition": row.partition.number, "offset": row.offset}
+    place = {
+        "stream": row.stream,
+        "version": row.version,
+        "partition": row.partition.number,
+        "offset": row.offset,
+    }
     return {"event": to_cloudevent(row), **place, "lane": row.get_lane_display(), "recorded": recorded}
 
 

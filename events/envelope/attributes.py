@@ -22,7 +22,9 @@ PLAYER_TYPES = "player."
 _NAME = re.compile(r"[a-z0-9]+")
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-_COLUMNS = frozenset({"id", "source", "type", "subject", "time", "datacontenttype", "dataschema", "specversion"})
+_COLUMNS = frozenset(
+    {"id", "source", "type", "subject", "time", "datacontenttype", "dataschema", "specversion"}
+)
 _REQUIRED = ("id", "source", "specversion", "type")
 _KEYS = frozenset({"id", "source", "type", "subject", "partitionkey"})
 
@@ -125,7 +127,12 @@ class Attributes:
         value = self.given.get("expectedversion")
         if value is None:
             return None
-        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < len(str(VERSION_MAX)):
+        if (
+            isinstance(value, str)
+            and value.isascii()
+            and value.isdigit()
+            and len(value) < len(str(VERSION_MAX))
+        ):
             return int(value)
         if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= VERSION_MAX:
             return value
@@ -158,7 +165,9 @@ class Attributes:
         return value if isinstance(value, str) and _TRACEPARENT.fullmatch(value) else ""
 
     def _extensions(self) -> str:
-        others = {name: value for name, value in self.given.items() if name not in _COLUMNS and value is not None}
+        others = {
+            name: value for name, value in self.given.items() if name not in _COLUMNS and value is not None
+        }
         return _encode(others).decode() if others else "{}"
 
 

@@ -16,7 +16,8 @@ _SUSPICIOUS = re.compile(r"\\u|\d{18}|\d[eE]|[-:\[,\s]Infinity|NaN|-Infinity")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 _ESCAPES = re.compile(
-    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
 )
 _NUL = r"\u0000"
 

@@ -48,7 +48,7 @@ def page(
     *,
     game_id: int,
     stream: str | None = None,
-    type: str | None = None,  # noqa: A002 - CloudEvents' name
+    type: str | None = None,
     partition_id: int | None = None,
     after: int = 0,
     limit: int = 100,

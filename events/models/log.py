@@ -54,14 +54,14 @@ class Event(AppendOnlyModel):
         max_length=255, help_text="The producer's id; with source the event's identity."
     )
     type = models.CharField(max_length=255)
-    subject = models.CharField(max_length=255, null=True)  # noqa: DJ001 - absent and empty are told apart on reading back
+    subject = models.CharField(max_length=255, null=True)
     time = models.DateTimeField(null=True, help_text="When it happened, as the producer says.")
     recorded = models.DateTimeField(help_text="When it was appended.")
     expires = models.DateTimeField(null=True)
-    datacontenttype = models.CharField(max_length=255, null=True)  # noqa: DJ001 - as above
-    dataschema = models.CharField(max_length=2048, null=True)  # noqa: DJ001 - as above
+    datacontenttype = models.CharField(max_length=255, null=True)
+    dataschema = models.CharField(max_length=2048, null=True)
     data_encoding = models.CharField(max_length=8, help_text="json, text, base64, or empty for no data.")
-    data = models.TextField(null=True, help_text="As it came, to the letter: the digest depends on it.")  # noqa: DJ001 - null once erased
+    data = models.TextField(null=True, help_text="As it came, to the letter: the digest depends on it.")
     extensions = models.TextField(default="{}", help_text="All other attributes as canonical JSON text.")
     traceparent = models.CharField(max_length=64, default="")
     salt = models.BinaryField(

@@ -37,7 +37,9 @@ class DirectIn(serializers.Serializer):  # type: ignore[type-arg]
     """What players are to be told."""
 
     id = serializers.CharField(max_length=200, required=False, help_text="Makes repeats harmless")
-    players = serializers.ListField(child=serializers.CharField(max_length=128), min_length=1, max_length=PLAYERS_MAX)
+    players = serializers.ListField(
+        child=serializers.CharField(max_length=128), min_length=1, max_length=PLAYERS_MAX
+    )
     category = serializers.RegexField(r"^[A-Za-z0-9_-]{1,40}$", default="general")
     title = serializers.CharField(max_length=200)
     body = serializers.CharField(max_length=4_000, required=False, allow_blank=True, default="")
@@ -81,7 +83,9 @@ class DirectView(APIView):
     permission_classes = (HasScope,)
     scopes: ClassVar[dict[str, str]] = {"POST": "events:write"}
 
-    @extend_schema(request=DirectIn, responses={202: DirectOut, **problems(400, 401, 403, 413, 415, 422, 429, 503)})
+    @extend_schema(
+        request=DirectIn, responses={202: DirectOut, **problems(400, 401, 403, 413, 415, 422, 429, 503)}
+    )
     def post(self, request: Request) -> Response:
         """Notify players. With the same id it is done once."""
         if hazards := problems_in(orjson.dumps(_safe(request.data)).decode(), ""):
@@ -89,9 +93,15 @@ class DirectView(APIView):
         form = DirectIn(data=request.data)
         form.is_valid(raise_exception=True)
         wanted = dict(form.validated_data)
-        event_id = wanted.pop("id", None) or request.headers.get("Idempotency-Key", "").strip('"')[:200] or log.new_id()
+        event_id = (
+            wanted.pop("id", None)
+            or request.headers.get("Idempotency-Key", "").strip('"')[:200]
+            or log.new_id()
+        )
         rulebook.ensure_direct(request.user.game_id)
-        outcome = log.append(request.user.game_id, [log.Entry(envelope=_envelope(event_id, wanted), lane=Lane.NORMAL)])[0]
+        outcome = log.append(
+            request.user.game_id, [log.Entry(envelope=_envelope(event_id, wanted), lane=Lane.NORMAL)]
+        )[0]
         assert not isinstance(outcome, log.Conflict)
         status = "appended" if isinstance(outcome, log.Appended) else "duplicate"
         place = {name: getattr(outcome, name) for name in ("id", "stream", "version", "partition", "offset")}

@@ -51,7 +51,10 @@ class NotificationOut(serializers.Serializer):  # type: ignore[type-arg]
 
     def get_fields(self) -> Any:
         """Add ``class``, which is no name in Python."""
-        return {**super().get_fields(), "class": serializers.ChoiceField(choices=["inbox", "live", "announcement"])}
+        return {
+            **super().get_fields(),
+            "class": serializers.ChoiceField(choices=["inbox", "live", "announcement"]),
+        }
 
 
 class InboxOut(serializers.Serializer):  # type: ignore[type-arg]
@@ -108,7 +111,13 @@ class InboxView(PlayerView):
             category=asked.get("category"),
         )
         epoch = Game.objects.get(pk=player.game_id).epoch_name
-        body = {"items": found.items, "epoch": epoch, "head": player.head, "unread": player.unread, "next": found.next}
+        body = {
+            "items": found.items,
+            "epoch": epoch,
+            "head": player.head,
+            "unread": player.unread,
+            "next": found.next,
+        }
         return Response(_plain(body))
 
 
@@ -125,7 +134,10 @@ class StateView(PlayerView):
         form.is_valid(raise_exception=True)
         ids: list[UUID] = form.validated_data.get("ids", [])
         action = Action(
-            player_id=request.user.pk, kind=self.kind, ids=tuple(ids), through=form.validated_data.get("through")
+            player_id=request.user.pk,
+            kind=self.kind,
+            ids=tuple(ids),
+            through=form.validated_data.get("through"),
         )
         result = apply([action])[request.user.pk]
         return Response({"head": result.head, "unread": result.unread})

@@ -10,7 +10,17 @@ from events.log.logged import LoggedEvent
 from notifications import rulebook
 from notifications.decisions.views import event_view, player_views
 from notifications.decisions.writing import Writer
-from notifications.engine import POSTED, CompiledRule, EventView, Missed, PlayerState, PlayerView, Reached, audience, decide
+from notifications.engine import (
+    POSTED,
+    CompiledRule,
+    EventView,
+    Missed,
+    PlayerState,
+    PlayerView,
+    Reached,
+    audience,
+    decide,
+)
 from notifications.ledger import accounts
 from notifications.models import FanOut, Notification
 from notifications.push import publish
@@ -120,7 +130,12 @@ def _fan_out(event: LoggedEvent, rule: CompiledRule, total: int, now: datetime) 
     FanOut.objects.bulk_create(
         [
             FanOut(
-                game_id=event.game_id, revision_id=rule.revision_id, event_id=event.id, now=now, total=total, created=now
+                game_id=event.game_id,
+                revision_id=rule.revision_id,
+                event_id=event.id,
+                now=now,
+                total=total,
+                created=now,
             )
         ],
         ignore_conflicts=True,

@@ -82,7 +82,11 @@ class Writer:
         values = dict(zip(FIELDS, item, strict=True))
         self.notifications.append(
             Notification(
-                **values, game_id=event.game_id, player_id=account.id, rule_id=decision.rule_id, event_id=event.id
+                **values,
+                game_id=event.game_id,
+                player_id=account.id,
+                rule_id=decision.rule_id,
+                event_id=event.id,
             )
         )
         return uid

@@ -47,7 +47,7 @@ class Templates:
     texts: Mapping[str, Texts]  # by normalised locale
     data: dict[str, Shaped]
 
-    def class_for(self, event: EventView) -> NotificationClass:  # noqa: ARG002 - the rule says it
+    def class_for(self, event: EventView) -> NotificationClass:
         """Return the class."""
         return self.class_
 
@@ -92,7 +92,7 @@ class Posted:
             raise RenderFailed("data.class is neither 'inbox' nor 'live'")
         return NotificationClass(asked)
 
-    def render(self, event: EventView, player: PlayerView, expires: datetime | None) -> Content:  # noqa: ARG002
+    def render(self, event: EventView, player: PlayerView, expires: datetime | None) -> Content:
         """Take over what the event brings.
 
         Raises:

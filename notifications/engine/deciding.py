@@ -33,7 +33,7 @@ def audience(rule: CompiledRule, event: EventView, now: datetime) -> Reached | M
     return Reached(gates=gates, players=found.players, record=record)
 
 
-def decide(  # noqa: PLR0913 - the parts of a decision; a bundle would only hide them
+def decide(
     rule: CompiledRule,
     event: EventView,
     player: PlayerView,

@@ -142,7 +142,7 @@ class Template:
         context.settings = settings
         found: dict[str, None] = {}
         context.missed = found
-        buffer = self.parsed._get_buffer()  # noqa: SLF001 - Liquid's only way to the bounded buffer
+        buffer = self.parsed._get_buffer()
         self.parsed.render_with_context(context, buffer)
         missed.update((self._own(path), None) for path in found)
         return buffer.getvalue()

@@ -36,7 +36,7 @@ class EventView:
     lane: int = 1  # 0 urgent, 1 normal, 2 bulk
 
     @classmethod
-    def sample(cls, type: str, data: Any, now: datetime) -> "EventView":  # noqa: A002 - the CloudEvents name
+    def sample(cls, type: str, data: Any, now: datetime) -> "EventView":
         """Return an event that never happened, for checks and previews of a rule."""
         return cls(
             id="sample", source="/sample", type=type, subject="sample", stream="sample", version=1,

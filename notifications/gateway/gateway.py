@@ -265,7 +265,9 @@ class Gateway:
             await self.close(socket, *reason)
         elif time.monotonic() >= socket.heartbeat_at:
             head = max(socket.cursor, player.head if player else 0)
-            await socket.beat(head, max(socket.announcements, announced or 0), rfc3339(datetime.now(UTC)) or "")
+            await socket.beat(
+                head, max(socket.announcements, announced or 0), rfc3339(datetime.now(UTC)) or ""
+            )
 
     @staticmethod
     def _overdue(socket: Socket) -> tuple[int, str] | None:
@@ -275,7 +277,10 @@ class Gateway:
         if now - socket.heard > 2 * protocol.HEARTBEAT_S:
             return protocol.SILENT, f"nothing was heard for {2 * protocol.HEARTBEAT_S:.0f} s"
         if socket.behind and socket.blocked and now - socket.window_open > protocol.NO_ACKS_S:
-            return protocol.NO_ACKS, f"{protocol.WINDOW} changes have waited {protocol.NO_ACKS_S:.0f} s for an ack"
+            return (
+                protocol.NO_ACKS,
+                f"{protocol.WINDOW} changes have waited {protocol.NO_ACKS_S:.0f} s for an ack",
+            )
         if now >= socket.rotate_at:
             return protocol.ROTATE, "connections are renewed now and then"
         return None
@@ -311,7 +316,9 @@ class Gateway:
         except Exception as error:  # noqa: BLE001 - each client is told, and may try again
             log.warning("gateway.states_refused", error=type(error).__name__, states=len(gathered))
             for action, socket in gathered:
-                await socket.refuse(action.kind, "unavailable", "it was not stored; send it again", retry_after=1)
+                await socket.refuse(
+                    action.kind, "unavailable", "it was not stored; send it again", retry_after=1
+                )
 
     async def _write_acks(self) -> None:
         acks, self._acks = self._acks, {}
@@ -341,7 +348,9 @@ class Gateway:
 
     async def _query(self, work: Callable[..., T], *args: Any) -> T:
         """Run a query on the gateway's own threads, never on the one that everything shares."""
-        return await asyncio.get_running_loop().run_in_executor(queries.executor, with_connection(work), *args)
+        return await asyncio.get_running_loop().run_in_executor(
+            queries.executor, with_connection(work), *args
+        )
 
     async def query(self, work: Callable[..., T], *args: Any) -> T:
         """Run a query for a session."""
@@ -354,7 +363,7 @@ class Gateway:
                 await work()
             except asyncio.CancelledError:
                 raise
-            except Exception as error:  # noqa: BLE001 - as the docstring says
+            except Exception as error:
                 metrics.restarts.labels(name).inc()
                 log.warning("gateway.task_failed", task=name, error=type(error).__name__, exc_info=True)
             await asyncio.sleep(random.uniform(0.1, 1.0))  # noqa: S311 - jitter

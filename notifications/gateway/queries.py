@@ -196,6 +196,10 @@ def _announcements_read(needs: Sequence[Need]) -> list[tuple[str, ...]]:
     ).values_list("player_id", "seq", "announcement__uid")
     found = list(rows)
     return [
-        tuple(str(uid) for player, seq, uid in found if player == need.player_id and need.after < seq <= need.upto)
+        tuple(
+            str(uid)
+            for player, seq, uid in found
+            if player == need.player_id and need.after < seq <= need.upto
+        )
         for need in needs
     ]

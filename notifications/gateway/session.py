@@ -66,7 +66,7 @@ class Session:
             await self._refuse(refused.code, refused.detail)
         except asyncio.CancelledError:
             await self._drain()
-        except Exception as error:  # noqa: BLE001 - the client is told that it was ours, and comes back
+        except Exception as error:
             log.exception("socket.failed", error=type(error).__name__)
             await self._refuse(protocol.INTERNAL, "an error of the server's")
         finally:
@@ -183,9 +183,13 @@ class Session:
             return
         wrong = len(ids) > IDS_MAX or (message.through is not None and not 0 <= message.through < 2**63)
         if wrong or bool(ids) == (message.through is not None) or (kind is Kind.ARCHIVE and not ids):
-            await socket.refuse(kind, "invalid", f"takes either up to {IDS_MAX} ids or a number to go through")
+            await socket.refuse(
+                kind, "invalid", f"takes either up to {IDS_MAX} ids or a number to go through"
+            )
             return
-        self._gateway.act(Action(player_id=socket.player_id, kind=kind, ids=ids, through=message.through), socket)
+        self._gateway.act(
+            Action(player_id=socket.player_id, kind=kind, ids=ids, through=message.through), socket
+        )
 
     async def _sync(self, socket: Socket, message: Sync) -> None:
         try:
@@ -227,7 +231,9 @@ class Session:
         self._allowance = min(protocol.MESSAGES_BURST, self._allowance + earned) - 1
         self._allowed_at = now
         if self._allowance < 0:
-            raise Refused(protocol.TOO_MANY_MESSAGES, f"at most {protocol.MESSAGES_A_SECOND:.0f} messages a second")
+            raise Refused(
+                protocol.TOO_MANY_MESSAGES, f"at most {protocol.MESSAGES_A_SECOND:.0f} messages a second"
+            )
 
     async def _refuse(self, code: int, detail: str) -> None:
         socket = self._socket or Socket(self._send, 0, 0, "", datetime.now(UTC))
@@ -253,6 +259,10 @@ class Session:
 def _resume(since: protocol.Since | None, found: Welcome) -> str:
     if since is None:
         return "new"
-    if since.epoch != found.epoch or not 0 <= since.seq <= found.head or found.head - since.seq > protocol.RESUME_MAX:
+    if (
+        since.epoch != found.epoch
+        or not 0 <= since.seq <= found.head
+        or found.head - since.seq > protocol.RESUME_MAX
+    ):
         return "reset"
     return "ok"

@@ -25,7 +25,9 @@ def page(  # what a page is asked for with
     player: Player, *, before: int | None, limit: int, unread: bool = False, category: str | None = None
 ) -> Page:
     """Return a page of what is in a player's inbox: not archived, not gone, not expired, not live."""
-    rows = Notification.objects.filter(player=player, gone="", archived=None).exclude(notification_class="live")
+    rows = Notification.objects.filter(player=player, gone="", archived=None).exclude(
+        notification_class="live"
+    )
     rows = rows.filter(Q(expires=None) | Q(expires__gt=datetime.now(UTC)))
     if before is not None:
         rows = rows.filter(number__lt=before)
@@ -37,5 +39,6 @@ def page(  # what a page is asked for with
     marks = Marks(player.seen_through, player.seen_at, player.read_through, player.read_at)
     shown = found[:limit]
     return Page(
-        items=[described(item, marks) for item in shown], next=shown[-1].number if len(found) > limit else None
+        items=[described(item, marks) for item in shown],
+        next=shown[-1].number if len(found) > limit else None,
     )

@@ -72,7 +72,9 @@ class _Desk:
             (row.player_id, row.uid): row
             for row in Notification.objects.filter(uid__in=wanted, player_id__in=self.accounts)
         }
-        self._announcements = {row.uid: row for row in Announcement.objects.filter(uid__in=wanted - self._uids())}
+        self._announcements = {
+            row.uid: row for row in Announcement.objects.filter(uid__in=wanted - self._uids())
+        }
         self._changed: dict[UUID, Notification] = {}
         self._reads: list[AnnouncementRead] = []
 
@@ -156,7 +158,9 @@ class _Desk:
         """Write what has changed; return the hints."""
         Notification.objects.bulk_update(self._changed.values(), ["seq", "seen", "read", "archived"])
         AnnouncementRead.objects.bulk_create(self._reads)
-        changed = {player: account for player, account in self.accounts.items() if account.head != account.began}
+        changed = {
+            player: account for player, account in self.accounts.items() if account.head != account.began
+        }
         ledger.write(changed)
         return [change for account in changed.values() if (change := account.change(self.now))]
 

@@ -26,7 +26,9 @@ def publish(changes: Sequence[Change]) -> None:
     if changes:
         transport().publish(Changes(changes))
         if log.is_enabled_for(10):
-            log.debug("push.published", players=len(changes), traces=[each.trace for each in changes if each.trace])
+            log.debug(
+                "push.published", players=len(changes), traces=[each.trace for each in changes if each.trace]
+            )
 
 
 def publish_announcement(game_id: int, from_: int, to: int, frame: str) -> None:

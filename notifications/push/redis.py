@@ -18,7 +18,9 @@ HEALTH_S = 5
 
 log = structlog.get_logger(__name__)
 published = Counter("clarion_push_published_total", "Messages published.")
-lost = Counter("clarion_push_lost_total", "Messages not published; gateways find the changes within a second.")
+lost = Counter(
+    "clarion_push_lost_total", "Messages not published; gateways find the changes within a second."
+)
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Message).decode
 
@@ -54,7 +56,11 @@ class RedisTransport(Transport):
     async def run(self, receive: Receive, subscribed: Subscribed) -> None:
         """Receive until cancelled or until the connection breaks."""
         client = redis.asyncio.Redis.from_url(
-            self._url, socket_timeout=None, socket_connect_timeout=2, socket_keepalive=True, health_check_interval=HEALTH_S
+            self._url,
+            socket_timeout=None,
+            socket_connect_timeout=2,
+            socket_keepalive=True,
+            health_check_interval=HEALTH_S,
         )
         try:
             async with client.pubsub(ignore_subscribe_messages=False) as subscription:

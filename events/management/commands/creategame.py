@@ -21,7 +21,9 @@ class Command(BaseCommand):
         """Take the slug and what cannot be changed later."""
         parser.add_argument("slug")
         parser.add_argument("--name", default="")
-        parser.add_argument("--partitions", type=int, default=DEFAULT_PARTITIONS, help="1 to 256, fixed for ever")
+        parser.add_argument(
+            "--partitions", type=int, default=DEFAULT_PARTITIONS, help="1 to 256, fixed for ever"
+        )
         parser.add_argument("--strict", action="store_true", help="refuse events of unlisted types")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -36,4 +38,6 @@ class Command(BaseCommand):
         if Game.objects.filter(slug=slug).exists():
             raise CommandError(f"there is a game {slug} already")
         create_game(slug, name=options["name"], partitions=partitions, strict=options["strict"])
-        self.stderr.write(f"made game {slug} with {partitions} partitions; next: manage.py apikey {slug} --name NAME")
+        self.stderr.write(
+            f"made game {slug} with {partitions} partitions; next: manage.py apikey {slug} --name NAME"
+        )

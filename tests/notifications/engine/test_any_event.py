@@ -127,7 +127,7 @@ def assert_storable(content: Content) -> None:
     locale=st.sampled_from(["", "en", "zh-Hant-TW", "xx", "no locale", "-"]),
     zone=st.sampled_from(["", "Asia/Seoul", "Nowhere/City", "../etc"]),
 )
-def test_no_event_makes_the_engine_raise(  # noqa: PLR0913, PLR0917 - hypothesis gives each by name
+def test_no_event_makes_the_engine_raise(  # noqa: PLR0917 - hypothesis gives each by name
     rule, data, time, recorded, subject, now: datetime, locale, zone
 ) -> None:
     event = EventView(id="e", source="s", type="t", subject=subject, time=time, recorded=recorded, data=data)

@@ -52,7 +52,7 @@ DATA = {
         ("// only guilds\ndata.guild != ''", True),
     ],
 )
-def test_a_condition_says_yes_or_no(source: str, expected: bool) -> None:  # noqa: FBT001 - a table
+def test_a_condition_says_yes_or_no(source: str, expected: bool) -> None:
     made = decided(DATA, condition=source, templates={"en": {"title": "x"}})
     assert made.gates[0].name == "condition"
     assert made.gates[0].passed is expected
