@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import jsonschema_rs
 import msgspec
@@ -102,7 +103,7 @@ def forget(game_id: int | None = None) -> None:
             _cache.pop(game_id, None)
 
 
-def _validator(schema: object) -> jsonschema_rs.Validator | None:
+def _validator(schema: Any) -> jsonschema_rs.Validator | None:
     return None if schema is None else jsonschema_rs.validator_for(schema)
 
 

@@ -26,6 +26,16 @@ CONTENT_TYPE = "application/problem+json"
 BASE = "/problems/"
 """Types are references below this path; the README explains each."""
 
+_KINDS: Mapping[type[EventsError], tuple[HTTPStatus, str]] = {
+    InvalidEvent: (HTTPStatus.UNPROCESSABLE_ENTITY, "invalid"),
+    LogUnavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "unavailable"),
+    RateLimited: (HTTPStatus.TOO_MANY_REQUESTS, "rate-limit"),
+    Unauthorized: (HTTPStatus.UNAUTHORIZED, "unauthorized"),
+    Forbidden: (HTTPStatus.FORBIDDEN, "forbidden"),
+    UnknownGame: (HTTPStatus.NOT_FOUND, "not-found"),
+}
+"""Errors that do not say themselves how HTTP answers."""
+
 
 def problem(  # a problem has these members
     status: int,
@@ -72,25 +82,15 @@ def handler(error: Exception, _context: Mapping[str, Any]) -> Response | None:
 
 
 def _told(error: EventsError) -> tuple[HTTPStatus, str, Sequence[tuple[str, str]], dict[str, str]]:
-    if isinstance(error, InvalidEvent):
-        return HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", error.errors, {}
-    if isinstance(error, LogUnavailable):
-        return HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", (), {"Retry-After": str(error.retry_after_s)}
-    if isinstance(error, RateLimited):
-        return HTTPStatus.TOO_MANY_REQUESTS, "rate-limit", (), {"Retry-After": str(error.retry_after_s)}
-    if isinstance(error, Unauthorized):
-        return HTTPStatus.UNAUTHORIZED, "unauthorized", (), {"WWW-Authenticate": "Bearer"}
-    if isinstance(error, Forbidden):
-        return HTTPStatus.FORBIDDEN, "forbidden", (), {}
-    if isinstance(error, UnknownGame):
-        return HTTPStatus.NOT_FOUND, "not-found", (), {}
-    slug = str(getattr(error, "slug", "refused"))
-    return (
-        HTTPStatus(getattr(error, "status", HTTPStatus.BAD_REQUEST)),
-        slug,
-        getattr(error, "errors", ()),
-        {},
+    """Return status, slug, (pointer, sentence) pairs and headers."""
+    status, slug = next(
+        (told for kind, told in _KINDS.items() if isinstance(error, kind)),
+        (getattr(error, "status", HTTPStatus.BAD_REQUEST), getattr(error, "slug", "refused")),
     )
+    headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
+    if (wait := getattr(error, "retry_after_s", None)) is not None:
+        headers["Retry-After"] = str(wait)
+    return status, slug, getattr(error, "errors", ()), headers
 
 
 def _body(

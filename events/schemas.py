@@ -16,5 +16,5 @@ def schema_problems(schema: Any, sample: Any) -> Iterator[tuple[str, str]]:
         yield "schema", f"is no JSON Schema: {getattr(error, 'message', error)}"
         return
     if sample is not None:
-        for error in validator.iter_errors(sample):
-            yield "sample", f"at /{'/'.join(map(str, error.instance_path))}: {error.message}"
+        for found in validator.iter_errors(sample):
+            yield "sample", f"at /{'/'.join(map(str, found.instance_path))}: {found.message}"

@@ -16,7 +16,8 @@ def run_hub(hub: str, lane: int) -> None:
     """Work off one lane of a hub for about 2 s; if work is left, queue the same again."""
     more = run(hub, lane)
     if lane == Lane.BULK:
-        more = any([work(BULK_WORK_S) for work in bulk_work()]) or more
+        left = [work(BULK_WORK_S) for work in bulk_work()]  # each gets its turn
+        more = more or any(left)
     if more:
         hints.wake(hub, lane)
 

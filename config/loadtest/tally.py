@@ -41,15 +41,15 @@ class Tally:
         self.out_of_order = 0
 
     def posted(self, number: int, at: float) -> None:
-        """The event was handed to the server at this time."""
+        """Note that the event was handed to the server at this time."""
         self._posted[number] = at
 
     def accepted(self, count: int, at: float) -> None:
-        """So many events were answered with success."""
+        """Note that so many events were answered with success."""
         self._accepted.append((at, count))
 
     def arrived(self, player: str, notification: dict[str, Any], at: float) -> None:
-        """A player's socket received a notification that is new to it."""
+        """Note that a player's socket received a notification that is new to it."""
         found = self._marker.search(f"{notification.get('title')} {notification.get('body')}")
         if found is None:
             return

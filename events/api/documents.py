@@ -32,7 +32,7 @@ class Problem(serializers.Serializer):  # type: ignore[type-arg]
     title = serializers.CharField()
     status = serializers.IntegerField()
     detail = serializers.CharField()
-    errors = ProblemError(many=True, required=False)
+    errors = ProblemError(many=True, required=False)  # type: ignore[assignment] # a field, as DRF collects them
 
 
 class EventItem(serializers.Serializer):  # type: ignore[type-arg]

@@ -14,7 +14,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from events.api.auth import ApiKeyAuthentication, HasScope
+from events.api.auth import ApiKeyAuthentication, HasScope, caller_of
 from events.api.documents import BATCH_ANSWER, INGESTION, PROBLEMS, EventPage
 from events.api.ingestion import ingest
 from events.envelope import to_cloudevent
@@ -46,7 +46,7 @@ class EventsView(APIView):
     scopes: ClassVar[dict[str, str]] = {"GET": "events:read"}
 
     @classmethod
-    def as_view(cls, **initkwargs: Any) -> Callable[..., Any]:
+    def as_view(cls, **initkwargs: Any) -> Callable[..., Any]:  # type: ignore[override] # a coroutine function
         """Return a view that keeps POST on the event loop and gives the rest to DRF."""
         rest = super().as_view(**initkwargs)
         rest_async = sync_to_async(rest, thread_sensitive=True)
@@ -72,10 +72,10 @@ class EventsView(APIView):
         query = _query(request)
         stream = query.get("stream")
         rows = page(
-            game_id=request.user.game_id,
+            game_id=caller_of(request).game_id,
             stream=stream,
             type=query.get("type"),
-            partition_id=_partition(request.user.game_id, query.get("partition")),
+            partition_id=_partition(caller_of(request).game_id, query.get("partition")),
             after=_decoded(query.get("after")),
             limit=query["limit"],
         )
@@ -99,7 +99,7 @@ class EventsView(APIView):
 
 def _query(request: Request) -> dict[str, Any]:
     problems = [
-        (f"/{name}", what) for name, text in request.query_params.items() if (what := text_problem(text))
+        (f"/{name}", what) for name, text in request.query_params.items() if (what := text_problem(str(text)))
     ]
     if problems:
         raise InvalidEvent(problems)

@@ -85,22 +85,24 @@ class Attributes:
             if self.given.get(name) is None:
                 self.refuse(name, "is required")
         for name, value in self.given.items():
-            if value is None:
-                continue
-            if len(name) > NAME_MAX or not _NAME.fullmatch(name):
-                self.refuse(_shown(name), f"is no attribute name: up to {NAME_MAX} of a-z and 0-9")
-            elif isinstance(value, str):
-                self._text(name, value)
-            elif name in _COLUMNS or name in {"partitionkey", "expirytime"}:
-                self.refuse(name, f"must be text, not {_kind(value)}")
-            elif not isinstance(value, bool | int):
-                self.refuse(name, f"must be text, a whole number or a truth value, not {_kind(value)}")
-            elif not INT_MIN <= value <= VERSION_MAX:
-                self.refuse(name, "is a number that 64 bits cannot hold")
+            if value is not None:
+                self._name_and_type(name, value)
         if self.given.get("specversion") not in {"1.0", None}:
             self.refuse("specversion", 'must be "1.0"')
         if str(self.given.get("source", "")).startswith(OWN_PREFIX):
             self.refuse("source", f"must not begin with {OWN_PREFIX}: that is Clarion itself")
+
+    def _name_and_type(self, name: str, value: Any) -> None:
+        if len(name) > NAME_MAX or not _NAME.fullmatch(name):
+            self.refuse(_shown(name), f"is no attribute name: up to {NAME_MAX} of a-z and 0-9")
+        elif isinstance(value, str):
+            self._text(name, value)
+        elif name in _COLUMNS or name in {"partitionkey", "expirytime"}:
+            self.refuse(name, f"must be text, not {_kind(value)}")
+        elif not isinstance(value, bool | int):
+            self.refuse(name, f"must be text, a whole number or a truth value, not {_kind(value)}")
+        elif not INT_MIN <= value <= VERSION_MAX:
+            self.refuse(name, "is a number that 64 bits cannot hold")
 
     def _text(self, name: str, value: str) -> None:
         limit = KEY_MAX if name in _KEYS or name == "datacontenttype" else TEXT_MAX
@@ -140,7 +142,7 @@ class Attributes:
         return None
 
     def _player(self, data: str | None, encoding: str) -> str | None:
-        """Return ``data.player_id``; it must be usable wherever it is given, and is required by player.* types."""
+        """Return ``data.player_id``: usable wherever it is given, and required by player.* types."""
         is_players = str(self.given.get("type", "")).startswith(PLAYER_TYPES)
         player: Any = msgspec.UNSET
         if encoding == "json" and data and data.lstrip().startswith("{"):

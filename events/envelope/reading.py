@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -202,10 +203,8 @@ def _json_payload(body: bytes, attributes: Attributes) -> str | None:
 
 def _decoded(value: str) -> str:
     """Undo the percent-encoding of a ce- header; raw UTF-8 that came as Latin-1 is mended."""
-    try:
+    with contextlib.suppress(UnicodeEncodeError, UnicodeDecodeError):
         value = value.encode("latin-1").decode()
-    except (UnicodeEncodeError, UnicodeDecodeError):
-        pass
     return unquote(value, errors="surrogateescape")
 
 

@@ -90,6 +90,6 @@ def _watch(watch: Watch, stop: threading.Event) -> None:
 
 
 def _make_checkpoints() -> None:
-    """A hub that is new in this release starts at the log's beginning."""
+    """Let a hub that is new in this release start at the log's beginning."""
     for hub in hubs():
         claims.make_missing(hub.name)

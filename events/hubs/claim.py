@@ -187,7 +187,7 @@ def _left_alone_until() -> datetime | str | None:
 
 
 def _commit_lazily() -> None:
-    """The note may be lost with the machine: that only means that a try is not counted."""
+    """Let the note be lost with the machine: that only means that a try is not counted."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL synchronous_commit = off")

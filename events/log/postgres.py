@@ -31,7 +31,8 @@ _TYPES = (
 )  # fmt: skip
 _NAMES = ", ".join(f'"{name}"' for name in COLUMNS)
 _COPY = f"COPY events_event ({_NAMES}) FROM STDIN (FORMAT BINARY)"
-_INSERT = f"INSERT INTO events_event ({_NAMES}) SELECT * FROM unnest({', '.join(f'%s::{kind}[]' for kind in _TYPES)})"  # noqa: S608 - names and types are ours
+_ARRAYS = ", ".join(f"%s::{kind}[]" for kind in _TYPES)
+_INSERT = f"INSERT INTO events_event ({_NAMES}) SELECT * FROM unnest({_ARRAYS})"  # noqa: S608 - names are ours
 
 
 class PostgresStore(Store):

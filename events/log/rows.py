@@ -39,8 +39,10 @@ class Row(NamedTuple):
 
 
 COLUMNS = Row._fields
-HASHED = ("game_id", "partition_id", "offset", "lane", "stream", "version", "source", "event_id", "type", "subject",
-          "time", "recorded", "expires", "datacontenttype", "dataschema", "data_encoding", "extensions", "traceparent")  # fmt: skip
+HASHED = (
+    "game_id", "partition_id", "offset", "lane", "stream", "version", "source", "event_id", "type", "subject", "time",
+    "recorded", "expires", "datacontenttype", "dataschema", "data_encoding", "extensions", "traceparent",
+)  # fmt: skip
 """What the digest covers, in this order; times as microseconds."""
 
 

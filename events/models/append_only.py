@@ -1,7 +1,7 @@
 """Models whose rows, once written, are never changed through the ORM."""
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from django.db import models
 
@@ -41,10 +41,13 @@ class AppendOnlyQuerySet(models.QuerySet[M]):
         self._refuse("bulk_update")
 
 
+AppendOnlyManager = models.Manager.from_queryset(AppendOnlyQuerySet)
+
+
 class AppendOnlyModel(models.Model):
     """Refuses ``save`` and ``delete``: the room's own statements write it."""
 
-    objects: ClassVar[models.Manager[Any]] = models.Manager.from_queryset(AppendOnlyQuerySet)()
+    objects = AppendOnlyManager()
 
     class Meta:
         abstract = True

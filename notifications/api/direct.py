@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from events import log
-from events.api.auth import ApiKeyAuthentication, HasScope
+from events.api.auth import ApiKeyAuthentication, HasScope, caller_of
 from events.api.documents import problems
 from events.envelope import MAX_EVENT_BYTES, Envelope
 from events.envelope.attributes import player_problem
@@ -43,7 +43,7 @@ class DirectIn(serializers.Serializer):  # type: ignore[type-arg]
     category = serializers.RegexField(r"^[A-Za-z0-9_-]{1,40}$", default="general")
     title = serializers.CharField(max_length=200)
     body = serializers.CharField(max_length=4_000, required=False, allow_blank=True, default="")
-    data = serializers.DictField(required=False)
+    data = serializers.DictField(required=False)  # type: ignore[assignment] # a field, as DRF collects them
     expires = serializers.DateTimeField(required=False, allow_null=True)
 
     def get_fields(self) -> Any:
@@ -59,7 +59,7 @@ class DirectIn(serializers.Serializer):  # type: ignore[type-arg]
         return value
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """What is live needs an end."""
+        """Ask for an end of what is live."""
         if attrs["class"] == "live" and not attrs.get("expires"):
             raise serializers.ValidationError({"expires": "class live needs it"})
         return attrs
@@ -98,9 +98,9 @@ class DirectView(APIView):
             or request.headers.get("Idempotency-Key", "").strip('"')[:200]
             or log.new_id()
         )
-        rulebook.ensure_direct(request.user.game_id)
+        rulebook.ensure_direct(caller_of(request).game_id)
         outcome = log.append(
-            request.user.game_id, [log.Entry(envelope=_envelope(event_id, wanted), lane=Lane.NORMAL)]
+            caller_of(request).game_id, [log.Entry(envelope=_envelope(event_id, wanted), lane=Lane.NORMAL)]
         )[0]
         assert not isinstance(outcome, log.Conflict)
         status = "appended" if isinstance(outcome, log.Appended) else "duplicate"

@@ -16,7 +16,7 @@ from notifications.frames import described
 from notifications.inbox import Action, Kind, apply
 from notifications.inbox.pages import LIMIT_MAX, page
 from notifications.inbox.states import IDS_MAX
-from players.api.auth import PlayerView
+from players.api.auth import PlayerView, player_of
 
 NUMBER_MAX = 2**63 - 1
 
@@ -39,7 +39,7 @@ class NotificationOut(serializers.Serializer):  # type: ignore[type-arg]
     title = serializers.CharField()
     body = serializers.CharField()
     category = serializers.CharField()
-    data = serializers.DictField()
+    data = serializers.DictField()  # type: ignore[assignment] # a field, as DRF collects them
     actions = serializers.ListField()
     created = serializers.DateTimeField()
     expires = serializers.DateTimeField(allow_null=True)
@@ -102,7 +102,7 @@ class InboxView(PlayerView):
         query = InboxQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
         asked = query.validated_data
-        player = request.user
+        player = player_of(request)
         found = page(
             player,
             before=asked.get("before"),
@@ -134,12 +134,12 @@ class StateView(PlayerView):
         form.is_valid(raise_exception=True)
         ids: list[UUID] = form.validated_data.get("ids", [])
         action = Action(
-            player_id=request.user.pk,
+            player_id=player_of(request).pk,
             kind=self.kind,
             ids=tuple(ids),
             through=form.validated_data.get("through"),
         )
-        result = apply([action])[request.user.pk]
+        result = apply([action])[player_of(request).pk]
         return Response({"head": result.head, "unread": result.unread})
 
 
@@ -180,8 +180,10 @@ class AnnouncementsView(PlayerView):
     @extend_schema(responses={200: AnnouncementsOut, **problems(401, 403, 503)})
     def get(self, request: Request) -> Response:
         """Return the current announcements."""
-        head = Game.objects.get(pk=request.user.game_id).announcements
-        items = [described(announcements.item(row)) for row in announcements.current(request.user.game_id)]
+        head = Game.objects.get(pk=player_of(request).game_id).announcements
+        items = [
+            described(announcements.item(row)) for row in announcements.current(player_of(request).game_id)
+        ]
         return Response(_plain({"items": items, "announcements": head}))
 
 

@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
@@ -220,7 +220,7 @@ class Session:
     @staticmethod
     def _decoded(text: str) -> protocol.ClientMessage | None:
         try:
-            return protocol.decode(text)
+            return cast("protocol.ClientMessage", protocol.decode(text))
         except (msgspec.DecodeError, RecursionError):
             return None
 

@@ -1,6 +1,6 @@
 """Players' tokens for Django REST framework's views, and what web pages are let do with them."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.http import HttpRequest
 from django.utils.cache import patch_vary_headers
@@ -53,6 +53,11 @@ class PlayerTokenAuthentication(BaseAuthentication):
     def authenticate_header(self, request: Request) -> str:
         """Return the challenge of a 401."""
         return "Bearer"
+
+
+def player_of(request: Request) -> Player:
+    """Return the player of an authenticated request."""
+    return cast("Player", request.user)
 
 
 class PlayerTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -1,7 +1,7 @@
 """Players for game servers: profile, erasure, tokens."""
 
 import re
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import orjson
 from drf_spectacular.types import OpenApiTypes
@@ -11,12 +11,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from events import idempotency, log
-from events.api.auth import ApiKeyAuthentication, HasScope
+from events.api.auth import ApiKeyAuthentication, HasScope, caller_of
 from events.api.documents import problems
 from events.envelope.attributes import player_problem
 from events.errors import InvalidEvent
 from events.hubs.progress import wait_until_reached
-from events.keys import Caller
 from events.lanes import Lane
 from events.log.partitions import partition_ids
 from events.models import Game
@@ -60,11 +59,6 @@ class GameServerView(APIView):
     permission_classes = (HasScope,)
 
     @staticmethod
-    def caller_of(request: Request) -> Caller:
-        """Return whoever holds the API key."""
-        return cast("Caller", request.user)
-
-    @staticmethod
     def key_of(player: str) -> str:
         """Return a usable player's id.
 
@@ -81,7 +75,7 @@ class GameServerView(APIView):
         Raises:
             NotThere: there is none.
         """
-        caller = self.caller_of(request)
+        caller = caller_of(request)
         row = Player.objects.filter(game_id=caller.game_id, key=self.key_of(player)).first()
         if row is None:
             raise NotThere(f"the game {caller.game} has no such player")
@@ -104,7 +98,7 @@ class PlayerProfileView(GameServerView):
     )
     def put(self, request: Request, player: str) -> Response:
         """Change a player's profile: appends ``player.updated``, and the profile follows."""
-        key, game_id = self.key_of(player), self.caller_of(request).game_id
+        key, game_id = self.key_of(player), caller_of(request).game_id
         form = ProfileIn(data=body_of(request)[1])
         form.is_valid(raise_exception=True)
         living(game_id, key)
@@ -125,7 +119,7 @@ class PlayerProfileView(GameServerView):
     def get(self, request: Request, player: str) -> Response:
         """Return a player's profile."""
         if (at_least := request.query_params.get("at_least")) is not None:
-            _wait(self.caller_of(request).game_id, at_least)
+            _wait(caller_of(request).game_id, at_least)
         row = self.row_of(request, player)
         if row.erased:
             raise PlayerErased
@@ -153,7 +147,7 @@ class PlayerTokensView(GameServerView):
     )
     def post(self, request: Request, player: str) -> Response:
         """Issue a token for the player's client. A player who is not known yet is made."""
-        key, caller = self.key_of(player), self.caller_of(request)
+        key, caller = self.key_of(player), caller_of(request)
         body, wanted = body_of(request)
         form = TokenIn(data=wanted)
         form.is_valid(raise_exception=True)

@@ -290,7 +290,7 @@ def test_what_is_stored_under_an_idempotency_key_is_no_token(server: GameServer)
     assert token not in stored
 
 
-def test_a_repeat_for_a_player_who_was_blocked_since_gets_none(game: Game, server: GameServer) -> None:
+def test_a_repeat_for_a_player_who_was_blocked_since_gets_none(server: GameServer) -> None:
     server.call("POST", "players/bob/tokens", idempotency_key="k1")
     Player.objects.update(blocked="2026-01-01T00:00:00Z")
     answer = server.call("POST", "players/bob/tokens", idempotency_key="k1")
