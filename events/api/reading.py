@@ -79,7 +79,13 @@ class EventsView(APIView):
             after=_decoded(query.get("after")),
             limit=query["limit"],
         )
-        body = {"items": [_item(row) for row in rows], "next": _next(rows, stream, query["limit"])}
+        numbers = {
+            partition_id: n for n, partition_id in enumerate(partition_ids(caller_of(request).game_id))
+        }
+        body = {
+            "items": [_item(row, numbers[row.partition_id]) for row in rows],
+            "next": _next(rows, stream, query["limit"]),
+        }
         return HttpResponse(_encode(body), content_type="application/json")
 
     @extend_schema(
@@ -117,12 +123,12 @@ def _partition(game_id: int, number: int | None) -> int | None:
     return ids[number]
 
 
-def _item(row: Event) -> dict[str, Any]:
+def _item(row: Event, partition: int) -> dict[str, Any]:
     recorded = row.recorded.isoformat().replace("+00:00", "Z")
     place = {
         "stream": row.stream,
         "version": row.version,
-        "partition": row.partition.number,
+        "partition": partition,
         "offset": row.offset,
     }
     return {"event": to_cloudevent(row), **place, "lane": row.get_lane_display(), "recorded": recorded}

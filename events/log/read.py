@@ -8,6 +8,8 @@ from django.db import connection
 
 from events.lanes import Lane
 from events.log.logged import LoggedEvent
+from events.log.partitions import partition_ids
+from events.log.rows import event_pk
 from events.models import Event
 
 _FIELDS = LoggedEvent.__struct_fields__
@@ -58,14 +60,19 @@ def page(
     With ``stream`` the order is the stream's and ``after`` is a version; otherwise
     ``after`` is an event's id.
     """
-    events = Event.objects.filter(game_id=game_id).select_related("partition")
+    events = Event.objects.filter(game_id=game_id)
     if type is not None:
         events = events.filter(type=type)
-    if partition_id is not None:
-        events = events.filter(id__gt=partition_id << 40, id__lt=(partition_id + 1) << 40)
     if stream is not None:
         return list(events.filter(stream=stream, version__gt=after).order_by("version")[:limit])
-    return list(events.filter(id__gt=after).order_by("id")[:limit])
+    rows: list[Event] = []
+    for each in sorted(partition_ids(game_id)) if partition_id is None else [partition_id]:
+        begin, end = event_pk(each, 0), event_pk(each + 1, 0)
+        if (
+            after < end and len(rows) < limit
+        ):  # by ranges of the primary key: other games' events are not walked
+            rows += events.filter(id__gt=max(begin, after), id__lt=end).order_by("id")[: limit - len(rows)]
+    return rows
 
 
 def _payload(types: tuple[str, ...] | None) -> tuple[str, list[str]]:
