@@ -22,6 +22,7 @@ EXAMPLES = {
     "CLARION_TOKEN_KEY": "another such text; it signs players' tokens",
     "CLARION_ALLOWED_HOSTS": "clarion.example.com",
     "CLARION_CSRF_TRUSTED_ORIGINS": "https://clarion.example.com",
+    "CLARION_DEMO_KEY": "another such text; the demo's game server posts with it",
     "CELERY_BROKER_URL": "amqp://clarion:password@rabbitmq:5672/clarion",
     "REDIS_URL": "redis://redis:6379/0",
 }
@@ -52,6 +53,7 @@ def _of_services() -> Iterator[checks.CheckMessage]:
                 f"{name} is not set", hint=f"set it, such as: {EXAMPLES[name]}", id=f"clarion.E{number:03}"
             )
     yield from _short_secrets()
+    yield from _demo()
     yield from _odd_urls()
 
 
@@ -70,6 +72,7 @@ def _short_secrets() -> Iterator[checks.CheckMessage]:
     for name, value in (
         ("SECRET_KEY", settings.SECRET_KEY),
         ("CLARION_TOKEN_KEY", settings.CLARION_TOKEN_KEY),
+        ("CLARION_DEMO_KEY", settings.CLARION_DEMO_KEY),
     ):
         given = value and (name != "SECRET_KEY" or settings.CLARION_SECRET_KEY_GIVEN)
         if given and len(value) < SECRET_MIN:
@@ -83,6 +86,15 @@ def _short_secrets() -> Iterator[checks.CheckMessage]:
             "CLARION_TOKEN_KEY is the same as SECRET_KEY",
             hint="they are rotated apart; set two different texts",
             id="clarion.E011",
+        )
+
+
+def _demo() -> Iterator[checks.CheckMessage]:
+    if settings.CLARION_DEMO and not settings.CLARION_DEMO_KEY:
+        yield checks.Error(
+            "CLARION_DEMO is on, but CLARION_DEMO_KEY is not set",
+            hint=f"set it to {EXAMPLES['CLARION_DEMO_KEY']}; then run: manage.py installdemo",
+            id="clarion.E012",
         )
 
 

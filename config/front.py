@@ -3,10 +3,9 @@
 from django.http import HttpRequest, HttpResponseRedirect
 from django.shortcuts import redirect
 
-from config.demo.install import SLUG
-from events.models import Game
+from config.demo.opening import open_game
 
 
 def front(_request: HttpRequest) -> HttpResponseRedirect:
-    """Lead to the demo's page while the demo game exists, else to the console."""
-    return redirect("play" if Game.objects.filter(slug=SLUG).exists() else "admin:index")
+    """Lead to the demo's page while it is open, else to the console."""
+    return redirect("play" if open_game() else "admin:index")

@@ -34,6 +34,8 @@ CLARION_SECRET_KEY_GIVEN = not CLARION_SERVICES or bool(env.str("SECRET_KEY", de
 SECRET_KEY = env.str("SECRET_KEY", default="") or secrets.get("secret_key", "unset")
 CLARION_TOKEN_KEY = env.str("CLARION_TOKEN_KEY", default=secrets.get("token_key", ""))
 CLARION_DEMO_KEY = env.str("CLARION_DEMO_KEY", default=secrets.get("demo_key", ""))
+# Whether /play/ hands out tokens of the demo's players to whoever asks: on services only by choice.
+CLARION_DEMO = env.bool("CLARION_DEMO", default=not CLARION_SERVICES)
 CLARION_TOKEN_ISSUER = env.str("CLARION_TOKEN_ISSUER", default="clarion")
 
 # -- who may call, and through what ------------------------------------------------------------------

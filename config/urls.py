@@ -13,6 +13,7 @@ urlpatterns = [
     path("play/", demo.play, name="play"),
     path("play/token", demo.token, name="play-token"),
     path("play/send", demo.send, name="play-send"),
+    path("play/clock", demo.clock, name="play-clock"),
     path("admin/pulse/", admin.site.admin_view(pulse), name="pulse"),
     path("admin/", admin.site.urls),
     path("api/", include("events.api.urls")),

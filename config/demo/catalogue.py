@@ -1,6 +1,6 @@
 """What the demo game consists of: players, types of events, rules and their words. Data only."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from events.lanes import Lane
@@ -26,7 +26,12 @@ PLAYERS = (
 GUILDS = ("Night Owls", "Copper Foxes", "The Long Table", "Salt & Storm", "Quiet Thunder")
 FRIENDS = ("Mirela", "Tomasz", "Ayo", "Ingrid", "Kenji", "Noor")
 MAPS = ("Glass Harbour", "Ember Pass", "Drowned Court")
-GIFTS = ("a crate of lanterns", "120 gems", "a paper dragon", "a silver compass")
+GIFTS = (
+    "Storm Lantern",
+    "Paper Dragon",
+    "Silver Compass",
+    "Emberglass x 3",
+)  # names of things stay untranslated
 
 
 def _object(required: dict[str, Any], optional: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -53,7 +58,7 @@ class DemoType:
     ttl_s: int | None = None
     condition: str = ""
     audience_path: str = "data.player_id"
-    weight: int = field(default=1)  # how often the game server sends it, against the others
+    weight: int  # how often the game server sends it, against the others
 
     @property
     def rule_slug(self) -> str:
@@ -69,7 +74,7 @@ TYPES = (
         schema=_object({"player_id": _PLAYER, "guild": _TEXT, "from": _TEXT}),
         sample={"player_id": "alice", "guild": "Night Owls", "from": "Mirela"},
         category="social",
-        weight=3,
+        weight=90,
         words={
             "en": ("{{ data.guild }} wants you", "{{ data.from }} invites you to join {{ data.guild }}."),
             "de": ("{{ data.guild }} ruft dich", "{{ data.from }} lädt dich zu {{ data.guild }} ein."),
@@ -88,7 +93,7 @@ TYPES = (
         lane=Lane.URGENT,
         notification_class="live",
         ttl_s=20,
-        weight=2,
+        weight=30,
         words={
             "en": (
                 "Your match is ready",
@@ -117,7 +122,7 @@ TYPES = (
         sample={"player_id": "alice", "level": 15},
         category="progress",
         condition="data.level % 5 == 0",
-        weight=3,
+        weight=120,
         words={
             "en": ("Level {{ data.level }}!", "New trails are open to you, {{ player.display_name }}."),
             "de": ("Stufe {{ data.level }}!", "Neue Pfade stehen dir offen, {{ player.display_name }}."),
@@ -131,9 +136,9 @@ TYPES = (
         label="Gift",
         description="A friend has sent something.",
         schema=_object({"player_id": _PLAYER, "from": _TEXT, "gift": _TEXT}),
-        sample={"player_id": "alice", "from": "Tomasz", "gift": "a paper dragon"},
+        sample={"player_id": "alice", "from": "Tomasz", "gift": "Paper Dragon"},
         category="gift",
-        weight=2,
+        weight=60,
         words={
             "en": ("A gift from {{ data.from }}", "{{ data.from }} sends you {{ data.gift }}."),
             "de": ("Ein Geschenk von {{ data.from }}", "{{ data.from }} schickt dir {{ data.gift }}."),
@@ -151,7 +156,7 @@ TYPES = (
         category="social",
         notification_class="live",
         ttl_s=60,
-        weight=3,
+        weight=90,
         words={
             "en": ("{{ data.friend }} is online", "Say hello while they are here."),
             "de": ("{{ data.friend }} ist online", "Sag hallo, solange es passt."),
@@ -175,6 +180,7 @@ TYPES = (
         lane=Lane.BULK,
         ttl_s=3_600,
         audience_path="data.player_ids",
+        weight=1,
         words={
             "en": (
                 "Maintenance soon",

@@ -2,55 +2,56 @@
 
 import random
 import uuid
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from config.demo.catalogue import BY_NAME, FRIENDS, GIFTS, GUILDS, MAPS, PLAYERS, TYPES
+from config.demo.catalogue import FRIENDS, GIFTS, GUILDS, MAPS, PLAYERS, TYPES
 
 SOURCE = "/demo/game-server"
+SERVERS = "servers"
+"""The stream of what concerns everybody."""
+
+Dice = random.Random
+_DETAILS: Mapping[str, Callable[[Dice], dict[str, Any]]] = {
+    "guild.invite.received": lambda dice: {"guild": dice.choice(GUILDS), "from": dice.choice(FRIENDS)},
+    "match.ready": lambda dice: {"map": dice.choice(MAPS), "players": dice.choice([2, 4, 8])},
+    "level.reached": lambda dice: {"level": dice.randint(2, 60)},
+    "gift.received": lambda dice: {"from": dice.choice(FRIENDS), "gift": dice.choice(GIFTS)},
+    "friend.online": lambda dice: {"friend": dice.choice(FRIENDS)},
+}
 
 
-def data_for(
-    type_name: str, player: str, dice: random.Random, *, worth_telling: bool = False
-) -> dict[str, Any]:
-    """Return an event's data for a player; with ``worth_telling`` such that its rule notifies."""
+def something(dice: Dice) -> dict[str, Any]:
+    """Return what happens next, as a CloudEvent: mostly small things to single players."""
+    kind = dice.choices(TYPES, weights=[each.weight for each in TYPES])[0]
+    player = dice.choice(PLAYERS).key
+    return _cloud_event(kind.name, player, _data(kind.name, player, dice))
+
+
+def on_request(type_name: str, player: str, dice: Dice) -> dict[str, Any]:
+    """Return the event that a button of the player's page asks for: one that its rule tells of.
+
+    Raises:
+        KeyError: the demo has no such type.
+    """
+    data = _data(type_name, player, dice)
+    if type_name == "level.reached":
+        data["level"] = 5 * dice.randint(1, 12)
+    return _cloud_event(type_name, player, data)
+
+
+def _data(type_name: str, player: str, dice: Dice) -> dict[str, Any]:
     if type_name == "maintenance.scheduled":
         return {"player_ids": [each.key for each in PLAYERS], "minutes": dice.choice([10, 15, 30])}
-    details: dict[str, dict[str, Any]] = {
-        "guild.invite.received": {"guild": dice.choice(GUILDS), "from": dice.choice(FRIENDS)},
-        "match.ready": {"map": dice.choice(MAPS), "players": dice.choice([2, 4, 8])},
-        "level.reached": {"level": 5 * dice.randint(1, 12) if worth_telling else dice.randint(2, 60)},
-        "gift.received": {"from": dice.choice(FRIENDS), "gift": dice.choice(GIFTS)},
-        "friend.online": {"friend": dice.choice(FRIENDS)},
-    }
-    return {"player_id": player, **details[type_name]}
+    return {"player_id": player, **_DETAILS[type_name](dice)}
 
 
-def cloud_event(type_name: str, player: str, data: dict[str, Any]) -> dict[str, Any]:
-    """Return a structured CloudEvent; maintenance concerns everybody and has a stream of its own."""
-    subject = "servers" if type_name == "maintenance.scheduled" else player
+def _cloud_event(type_name: str, player: str, data: dict[str, Any]) -> dict[str, Any]:
     return {
         "specversion": "1.0",
         "id": str(uuid.uuid4()),
         "source": SOURCE,
         "type": type_name,
-        "subject": subject,
+        "subject": player if "player_id" in data else SERVERS,
         "data": data,
     }
-
-
-def something(dice: random.Random) -> dict[str, Any]:
-    """Return what happens next: mostly small things to single players."""
-    kinds = [kind for kind in TYPES if kind.name != "maintenance.scheduled"]
-    kind = dice.choices(kinds, weights=[each.weight for each in kinds])[0]
-    player = dice.choice(PLAYERS).key
-    return cloud_event(kind.name, player, data_for(kind.name, player, dice))
-
-
-def on_request(type_name: str, player: str, dice: random.Random) -> dict[str, Any]:
-    """Return the event that a button of the player's page asks for.
-
-    Raises:
-        KeyError: the demo has no such type.
-    """
-    BY_NAME[type_name]
-    return cloud_event(type_name, player, data_for(type_name, player, dice, worth_telling=True))

@@ -1,27 +1,39 @@
-"""Making the demo game: types, rules, its game server's key. Safe to repeat."""
+"""Making the demo game: types, rules, players, its game server's key. Safe to repeat."""
 
+import orjson
 from django.conf import settings
 from django.db import transaction
 
-from config.demo.catalogue import TYPES, DemoType
-from events import keys
+from config.demo.catalogue import PLAYERS, TYPES, DemoPlayer, DemoType
+from config.demo.opening import SLUG
+from events import keys, log
+from events.lanes import Lane
 from events.models import ApiKey, EventType, Game
 from events.tenancy import create_game
 from notifications import rulebook
 from notifications.models import Rule, RuleTemplate
 
-SLUG = "demo"
+SOURCE = "clarion:demo"
+KEY_NAME = "demo game server"
 
 
-def install() -> Game:
-    """Make what is missing of the demo; what staff have changed stays as they left it."""
-    game = Game.objects.filter(slug=SLUG).first() or create_game(SLUG, name="Demo")
+def install(slug: str = SLUG) -> Game:
+    """Make what is missing of the demo in a game; what staff have changed stays as they left it.
+
+    Only the game ``demo`` gets the demo's key, since its page and its game server are the
+    only ones that use it. Another game gets types, rules and players, such as for load tests.
+
+    Raises:
+        events.errors.LogUnavailable: the players' profiles could not be appended; repeat it.
+    """
+    game = Game.objects.filter(slug=slug).first() or create_game(slug, name=slug.capitalize())
     for kind in TYPES:
         _install_type(game, kind)
     rulebook.ensure_direct(game.pk)
-    digest = keys.digest_of(settings.CLARION_DEMO_KEY)
-    if settings.CLARION_DEMO_KEY and not ApiKey.objects.filter(digest=digest).exists():
-        keys.issue(game, "demo game server", secret=settings.CLARION_DEMO_KEY)
+    for player in PLAYERS:
+        _introduce(game, player)
+    if slug == SLUG:
+        _install_key(game)
     return game
 
 
@@ -57,3 +69,29 @@ def _install_type(game: Game, kind: DemoType) -> None:
         )
     if rule.revision_id is None:
         rulebook.save_revision(rule)
+
+
+def _introduce(game: Game, player: DemoPlayer) -> None:
+    """Append the player's profile once and for all: a repeat is a duplicate, later changes stand."""
+    data = {
+        "player_id": player.key,
+        "locale": player.locale,
+        "timezone": player.timezone,
+        "display_name": player.name,
+    }
+    log.append_own(
+        game_id=game.pk,
+        event_id=f"introduce:{player.key}",
+        source=SOURCE,
+        type="player.updated",
+        stream=player.key,
+        data=orjson.dumps(data).decode(),
+        lane=Lane.URGENT,
+    )
+
+
+def _install_key(game: Game) -> None:
+    """Make the key of the demo's game server; one that staff have revoked stays revoked."""
+    secret = settings.CLARION_DEMO_KEY
+    if secret and not ApiKey.objects.filter(digest=keys.digest_of(secret)).exists():
+        keys.issue(game, KEY_NAME, {"events:write"}, secret=secret)

@@ -2,7 +2,8 @@
 
 import json
 import random
-from functools import cache
+import time
+from functools import lru_cache
 from typing import Any
 
 import httpx
@@ -10,39 +11,55 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_POST
 
+from config.demo import opening
 from config.demo.catalogue import BY_NAME, PLAYERS, TYPES
+from config.demo.expected import notification_ids
 from config.demo.game_server import GameServer
 from config.demo.happenings import on_request
-from config.demo.install import SLUG
+from events.errors import EventsError
 from events.models import Game
-from events.problems import problem
+from events.problems import of_error, problem
 from players import tokens
-from players.known import ensure
+from players.admission import admitted
 
 KEYS = frozenset(player.key for player in PLAYERS)
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""The page needs nothing from elsewhere, and nothing inline."""
 
 
 @require_GET
+@never_cache
 @ensure_csrf_cookie
 def play(request: HttpRequest) -> HttpResponse:
-    """Show the page; it exists while the demo game does."""
-    _game()
+    """Show the page; it exists while the demo is open."""
+    game = _game()
     config = {
-        "game": SLUG,
+        "game": game.slug,
         "players": [{"key": each.key, "name": each.name, "locale": each.locale} for each in PLAYERS],
         "token_url": reverse("play-token"),
         "send_url": reverse("play-send"),
-        "types": [
-            {"type": each.name, "label": each.label, "description": each.description} for each in TYPES
-        ],
+        "clock_url": reverse("play-clock"),
     }
-    return render(request, "demo/play.html", {"config": config})
+    context = {
+        "config": config,
+        "types": TYPES,
+        "players": PLAYERS,
+        "simulated": not settings.CLARION_SERVICES,
+    }
+    answer = render(request, "demo/play.html", context)
+    answer["Content-Security-Policy"] = POLICY
+    return answer
 
 
 @require_POST
+@never_cache
 def token(request: HttpRequest) -> HttpResponse:
     """Issue a token, for the demo's players only."""
     game, player = _game(), _player(request)
@@ -50,7 +67,10 @@ def token(request: HttpRequest) -> HttpResponse:
         return problem(
             422, "invalid", "the demo has no such player", errors=[("/player", "is no player of the demo")]
         )
-    ensure(game.pk, [player])
+    try:
+        admitted(game.pk, player)
+    except EventsError as error:
+        return of_error(error)
     issued, expires = tokens.issue(game, player)
     return JsonResponse(
         {"token": issued, "expires_at": expires.isoformat().replace("+00:00", "Z")}, status=201
@@ -59,28 +79,47 @@ def token(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def send(request: HttpRequest) -> HttpResponse:
-    """Let the game server send an event to a player."""
-    _game()
-    player, kind = _player(request), str(_body(request).get("type", ""))
-    if player is None or kind not in BY_NAME:
+    """Let the game server send an event to a player; say which notifications it should come to."""
+    game, player, kind = _game(), _player(request), _body(request).get("type")
+    if player is None or not isinstance(kind, str) or kind not in BY_NAME:
         return problem(422, "invalid", "the demo has no such player or type of event")
     event = on_request(kind, player, random.Random())  # noqa: S311 - a game
     try:
-        _server(f"{request.scheme}://{request.get_host()}").send(event)
+        place = _server(_own_url(request), settings.CLARION_DEMO_KEY).send(event)
     except httpx.HTTPError as error:
         return problem(503, "unavailable", f"the game server could not send it ({type(error).__name__})")
-    return JsonResponse({"id": event["id"]}, status=202)
+    expected = notification_ids(game, kind, place, player)
+    return JsonResponse({"id": event["id"], "notifications": expected}, status=202)
 
 
-@cache
-def _server(url: str) -> GameServer:
-    return GameServer(url, settings.CLARION_DEMO_KEY)
+@require_GET
+@never_cache
+def clock(_request: HttpRequest) -> HttpResponse:
+    """Tell the time in milliseconds: a page that measures latencies compares its clock with this one."""
+    _game()
+    return JsonResponse({"now": time.time() * 1000})
+
+
+@lru_cache(maxsize=8)
+def _server(url: str, key: str) -> GameServer:
+    return GameServer(url, key)
+
+
+def _own_url(request: HttpRequest) -> str:
+    """Return where this very process listens: no proxy, name or certificate stands in between.
+
+    A server on a Unix socket has no such address, and is called as its visitors call it.
+    """
+    host, port = request.META["SERVER_NAME"], request.META["SERVER_PORT"]
+    if not str(port).isdigit() or int(port) == 0:
+        return f"{request.scheme}://{request.get_host()}"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _game() -> Game:
-    game = Game.objects.filter(slug=SLUG).first()
+    game = opening.open_game()
     if game is None:
-        raise Http404("there is no demo game here")
+        raise Http404("there is no demo here")
     return game
 
 
@@ -92,6 +131,6 @@ def _player(request: HttpRequest) -> str | None:
 def _body(request: HttpRequest) -> dict[str, Any]:
     try:
         body = json.loads(request.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}

@@ -12,6 +12,8 @@ from django.db import connections
 
 from config.checks import refuse_to_start
 from config.data_folder import DataFolder, DataFolderError
+from config.demo import opening
+from config.demo.game_server import GameServer
 from config.demo.install import install
 from config.demo.simulator import Simulator
 from config.embedded import migrating, server, staff, stopping
@@ -39,9 +41,12 @@ class Command(BaseCommand):
             raise CommandError(
                 "DATABASE_URL is set, so this is services mode: start daphne and Celery (see README.md)"
             )
+        demo = settings.CLARION_DEMO and not no_demo
+        if not demo:
+            opening.close()  # the game may be there from an earlier start
         try:
-            password = _prepare(port, demo=not no_demo)
-            code = self._serve(port, password, demo=not no_demo)
+            password = _prepare(port, demo=demo)
+            code = self._serve(port, password, demo=demo)
         except (DataFolderError, server.PortTaken, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from error
         stopping.leave(code)
@@ -53,7 +58,8 @@ class Command(BaseCommand):
         from config.asgi import application  # noqa: PLC0415
 
         url = f"http://{server.HOST}:{port}"
-        worker, stop, simulator = EmbeddedWorker(celery.app), threading.Event(), Simulator(url)
+        worker, stop = EmbeddedWorker(celery.app), threading.Event()
+        simulator = Simulator(GameServer(url, settings.CLARION_DEMO_KEY))
         deadline = stopping.Deadline()
 
         def ready() -> None:
