@@ -199,7 +199,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="event",
-            index=models.Index(fields=["recorded", "id"], name="event_recorded"),
+            index=models.Index(fields=["game", "recorded", "id"], name="event_recorded"),
+        ),
+        migrations.AddIndex(
+            model_name="event",
+            index=models.Index(fields=["game", "type", "recorded", "id"], name="event_type"),
         ),
         migrations.AddConstraint(
             model_name="event",

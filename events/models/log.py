@@ -82,7 +82,11 @@ class Event(AppendOnlyModel):
                 condition=Q(Exact(F("id"), F("partition_id") * (1 << OFFSET_BITS) + F("offset"))),
             ),
         ]
-        indexes: ClassVar = [models.Index(fields=["recorded", "id"], name="event_recorded")]
+        indexes: ClassVar = [
+            # For the console's lists: the newest of a game, and of a type in a game.
+            models.Index(fields=["game", "recorded", "id"], name="event_recorded"),
+            models.Index(fields=["game", "type", "recorded", "id"], name="event_type"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.type} {self.event_id}"

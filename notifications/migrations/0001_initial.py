@@ -185,7 +185,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='notification',
-            index=models.Index(fields=['created', 'id'], name='notification_created'),
+            index=models.Index(fields=['game', 'created', 'id'], name='notification_created'),
         ),
         migrations.AddIndex(
             model_name='notification',
@@ -221,7 +221,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='decision',
-            index=models.Index(fields=['now', 'id'], name='decision_by_time'),
+            index=models.Index(fields=['game', 'now', 'id'], name='decision_by_time'),
+        ),
+        migrations.AddIndex(
+            model_name='decision',
+            index=models.Index(fields=['rule', 'outcome', 'now', 'id'], name='decision_by_rule'),
         ),
         migrations.AddConstraint(
             model_name='decision',

@@ -63,7 +63,9 @@ class Decision(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["player", "place"], name="decision_by_player"),
-            models.Index(fields=["now", "id"], name="decision_by_time"),
+            # For the console's lists: the newest of a game, and of a rule by outcome.
+            models.Index(fields=["game", "now", "id"], name="decision_by_time"),
+            models.Index(fields=["rule", "outcome", "now", "id"], name="decision_by_rule"),
         ]
 
     def __str__(self) -> str:

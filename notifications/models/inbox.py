@@ -63,7 +63,7 @@ class Notification(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["player", "seq"], name="notification_seq"),
             models.Index(fields=["event"], name="notification_event"),
-            models.Index(fields=["created", "id"], name="notification_created"),
+            models.Index(fields=["game", "created", "id"], name="notification_created"),
             models.Index(
                 fields=["expires"],
                 name="notification_expiring",

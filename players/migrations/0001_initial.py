@@ -112,6 +112,10 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(fields=('game', 'key'), name='player_once'),
         ),
         migrations.AddIndex(
+            model_name='player',
+            index=models.Index(fields=['game', 'key'], name='player_prefix', opclasses=['int8_ops', 'varchar_pattern_ops']),
+        ),
+        migrations.AddIndex(
             model_name='device',
             index=models.Index(fields=['seen'], name='device_seen'),
         ),

@@ -41,6 +41,12 @@ class Player(models.Model):
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["game", "key"], name="player_once")]
+        indexes: ClassVar = [
+            # For search by how a key begins, whatever the database's collation:
+            models.Index(
+                fields=["game", "key"], name="player_prefix", opclasses=["int8_ops", "varchar_pattern_ops"]
+            )
+        ]
 
     def __str__(self) -> str:
         return self.key
