@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 MANAGE = str(ROOT / "manage.py")
 START_S = 30.0
 STOP_S = 10.0
-OURS = re.compile(r"^(CLARION_|DATABASE_URL$|REDIS_URL$|CELERY_|SECRET_KEY$)")
+OURS = re.compile(r"^(CLARION_|DATABASE_URL$|REDIS_URL$|CELERY_|SECRET_KEY$|DJANGO_SETTINGS_MODULE$)")
 
 
 def clean_environment(**variables: str) -> dict[str, str]:
