@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from django.db import connection, transaction
+from django.db.models import F
 
 from events.lanes import Lane
 from events.log.read import lane_head_column
@@ -17,6 +18,8 @@ from events.models import Checkpoint, DeadLetter, Partition
 
 LEAVE_ALONE = timedelta(seconds=1)
 """For so long a noted row is left to whoever noted it. Correctness does not hang on it."""
+LEAVE_ALONE_LATE = timedelta(seconds=3)
+"""The same once events are tried alone: a slow machine must not look like a process that has ended."""
 BATCH_TRIES = 2
 """So many tries with the batch, then one event at a time."""
 ALONE_TRIES = 3
@@ -81,10 +84,15 @@ def take(hub: str, lane: int, batch: int, owed: set[int]) -> Claim | None:
 
 
 def hold(claim: Claim) -> bool:
-    """Lock the checkpoint again, in transaction 2; False when it is no longer this try's to finish."""
+    """Lock the checkpoint again, in transaction 2; False when it is no longer this try's to finish.
+
+    It waits for the lock. Whoever looks for work locks a noted row for a moment before it finds
+    that the row is taken (PostgreSQL locks first, then checks again); a claim that gave way to
+    that would be lost for nothing, and its partition left alone for a second.
+    """
     rows = Checkpoint.objects.filter(id=claim.checkpoint_id).values_list("position", "noted_by", "paused")
-    if _can_skip():
-        rows = rows.select_for_update(skip_locked=True, no_key=True)
+    if connection.features.has_select_for_update:
+        rows = rows.select_for_update(no_key=True)
     return list(rows) == [(claim.position, claim.token, False)]
 
 
@@ -100,10 +108,14 @@ def advance(claim: Claim, offset: int, count: int) -> None:
 
 
 def take_back(claim: Claim) -> None:
-    """Uncount a try that a transient fault ended, and let others at the row."""
-    Checkpoint.objects.filter(id=claim.checkpoint_id, noted_by=claim.token).update(
-        noted_tries=max(0, claim.tries - 1), noted_at=None
-    )
+    """Uncount a try that ended without judging its events: by a fault that passes, or because it lost the row.
+
+    Others may have at the row at once, unless somebody has it already: then only the count goes down.
+    """
+    rows = Checkpoint.objects.filter(id=claim.checkpoint_id, noted_position=claim.position, noted_tries__gt=0)
+    fewer = F("noted_tries") - 1
+    if not rows.filter(noted_by=claim.token).update(noted_tries=fewer, noted_at=None):
+        rows.update(noted_tries=fewer)
 
 
 def give_up(claim: Claim) -> None:
@@ -121,7 +133,7 @@ def work_waits(hub: str, lane: int) -> bool:
 def claimable(hub: str, lane: int) -> bool:
     """Tell whether there is work that nobody has noted as theirs. Locks nothing."""
     with connection.cursor() as cursor:
-        cursor.execute(f"{_waiting(lane)} {_FREE} LIMIT 1", [hub, lane, _left_alone_until()])
+        cursor.execute(f"{_waiting(lane)} {_FREE} LIMIT 1", [hub, lane, *_left_alone_until()])
         return cursor.fetchone() is not None
 
 
@@ -159,7 +171,10 @@ def parked(claim: Claim) -> dict[str, int]:
     )
 
 
-_FREE = "AND (c.noted_at IS NULL OR c.noted_at < %s OR c.noted_position <> c.position)"
+_FREE = (
+    "AND (c.noted_at IS NULL OR c.noted_position <> c.position"
+    " OR c.noted_at < CASE WHEN c.alone_left > 0 THEN %s ELSE %s END)"
+)
 
 
 def _waiting(lane: int) -> str:
@@ -176,14 +191,15 @@ def _ready(hub: str, lane: int) -> tuple[int, int, int, int | None, int, int | N
     lock = " FOR NO KEY UPDATE OF c SKIP LOCKED" if _can_skip() else ""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"{_waiting(lane)} {_FREE} ORDER BY c.advanced LIMIT 1{lock}", [hub, lane, _left_alone_until()]
+            f"{_waiting(lane)} {_FREE} ORDER BY c.advanced LIMIT 1{lock}", [hub, lane, *_left_alone_until()]
         )
         row: tuple[int, int, int, int | None, int, int | None, int] | None = cursor.fetchone()
     return row
 
 
-def _left_alone_until() -> datetime | str | None:
-    return _moment(datetime.now(UTC) - LEAVE_ALONE)
+def _left_alone_until() -> tuple[datetime | str | None, datetime | str | None]:
+    now = datetime.now(UTC)
+    return _moment(now - LEAVE_ALONE_LATE), _moment(now - LEAVE_ALONE)
 
 
 def _commit_lazily() -> None:

@@ -77,6 +77,8 @@ def step_once(hub: Hub, lane: int) -> Step:
             return Step.FAILED if parking.park_exhausted(claim) else Step.LOST
         return _work(hub, claim)
     except StartOver:
+        assert claim is not None
+        _take_back(claim)
         return Step.LOST
     except Exception as error:
         if claim is None and not is_transient(error):
@@ -102,7 +104,7 @@ def _work(hub: Hub, claim: Claim) -> Step:
         _types(hub),
     )
     if not events:
-        return Step.LOST  # somebody moved the checkpoint since
+        raise StartOver  # somebody moved the checkpoint since
     after, done = _process(hub, claim, events)
     metrics.batch(claim, done, time.perf_counter() - started)
     for follow_up in after:
@@ -123,7 +125,7 @@ def _process(hub: Hub, claim: Claim, events: Sequence[LoggedEvent]) -> tuple[lis
     taken = live[:take]
     last = _last_offset(events, live, take)
     with transaction.atomic(durable=True):
-        _bound()
+        bound()
         if not claims.hold(claim) or claims.parked(claim) != waiting:
             raise StartOver
         if hub.lock and taken:
@@ -190,7 +192,8 @@ def _run_after(follow_up: AfterCommit, claim: Claim) -> None:
         log.exception("hub.after_commit_failed", hub=claim.hub, lane=Lane(claim.lane).label)
 
 
-def _bound() -> None:
+def bound() -> None:
+    """Bound what the current transaction may wait and take, so that none hangs. SQLite's backend does so itself."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(

@@ -175,3 +175,22 @@ def test_bulk_yields_after_each_batch(recording_hub: MakeHub) -> None:
     given_events(game, *[an_event() for _ in range(250)], lane=Lane.BULK)
     assert run("recorder", Lane.BULK)
     assert hub.batches == [100]
+
+
+def test_a_run_that_loses_its_row_leaves_no_try_behind(recording_hub: MakeHub) -> None:
+    """Or a slow machine, on which runs overtake each other, would park what is no poison."""
+    game = given_game(partitions=1)
+    hub = recording_hub()
+    given_events(game, an_event(stream="s"))
+    for _ in range(claims.BATCH_TRIES + claims.ALONE_TRIES + 1):
+        slow = claims.take("recorder", Lane.NORMAL, 100, set())
+        assert slow is not None
+        assert not slow.exhausted
+        Checkpoint.objects.update(noted_at=None)  # as if a second had passed
+        overtaking = claims.take("recorder", Lane.NORMAL, 100, set())
+        assert overtaking is not None
+        claims.take_back(slow)
+        claims.take_back(overtaking)
+    assert Checkpoint.objects.get(hub="recorder", lane=Lane.NORMAL).noted_tries == 0
+    hubs_catch_up()
+    assert hub.seen(game.id) == [("s", 1)]

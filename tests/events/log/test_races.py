@@ -7,18 +7,19 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from events.hubs import claim as claims
 from events.hubs import registry
-from events.hubs.run import run, step_once
+from events.hubs import run as loop
+from events.hubs.run import Step, run, step_once
 from events.lanes import Lane
 from events.log import appending
 from events.log.entries import Entry, Outcome
 from events.log.group import Call
 from events.log.read import batch
 from events.log.store import Heads
-from events.models import Event, Game, Partition
+from events.models import Checkpoint, Event, Game, Partition
 from tests.events.hubs.conftest import MakeHub, recording_hub  # noqa: F401 - a fixture
 from tests.events.log.test_append import chain_problems
 from tests.given import an_event, given_events, given_game
@@ -144,3 +145,40 @@ def test_two_runs_on_one_lane_process_nothing_twice(recording_hub: MakeHub) -> N
         worker.join(PATIENCE_S)
     assert problems.empty()
     assert len(hub.seen(game.id)) == Event.objects.filter(game=game).count() == 900
+
+
+def test_a_look_for_work_costs_no_other_run_its_claim(recording_hub: MakeHub) -> None:  # noqa: F811 - the fixture
+    """PostgreSQL locks a noted row before it finds that it is taken; the claim waits that moment out."""
+    game = given_game(partitions=1)
+    hub = recording_hub()
+    given_events(game, an_event(stream="s"))
+    claim = claims.take("recorder", Lane.NORMAL, 100, set())
+    assert claim is not None
+    looking, go = Flag(), Flag()
+
+    def look() -> None:
+        with transaction.atomic():
+            list(Checkpoint.objects.select_for_update(no_key=True).filter(id=claim.checkpoint_id))
+            looking.set()
+            assert go.wait(PATIENCE_S)
+        connection.close()
+
+    results: Queue[Any] = Queue()
+
+    def work() -> None:
+        try:
+            results.put(loop._work(registry.hub("recorder"), claim))
+        except Exception as error:  # noqa: BLE001 - handed to the test
+            results.put(error)
+        finally:
+            connection.close()
+
+    looker, worker = Thread(target=look), Thread(target=work)
+    looker.start()
+    assert looking.wait(PATIENCE_S)
+    worker.start()
+    worker.join(0.2)
+    go.set()
+    looker.join(PATIENCE_S)
+    assert results.get(timeout=PATIENCE_S) is Step.DONE
+    assert hub.seen(game.id) == [("s", 1)]
