@@ -43,9 +43,9 @@ def current(game_id: int) -> list[Announcement]:
     return list(rows.filter(Q(expires=None) | Q(expires__gt=datetime.now(UTC))).order_by("seq"))
 
 
-def since(game_id: int, seq: int) -> list[Announcement]:
-    """Return every announcement that has changed after a sequence, in order."""
-    return list(Announcement.objects.filter(game_id=game_id, seq__gt=seq).order_by("seq"))
+def since(game_id: int, seq: int, limit: int) -> list[Announcement]:
+    """Return the first announcements that have changed after a sequence, in order."""
+    return list(Announcement.objects.filter(game_id=game_id, seq__gt=seq).order_by("seq")[:limit])
 
 
 def item(row: Announcement) -> Item:

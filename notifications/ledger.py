@@ -39,7 +39,7 @@ class Account:
     items: dict[Any, Item] = field(default_factory=dict)  # by uid, each with its latest state
     moved: set[str] = field(default_factory=set)
     announcements_read: list[str] = field(default_factory=list)
-    trace: str = ""
+    traces: list[str] = field(default_factory=list)  # of the events behind it, for logs
 
     def raise_head(self) -> int:
         """Count one change and return its sequence."""
@@ -65,7 +65,7 @@ class Account:
             moved=sorted(self.moved),
             announcements_read=self.announcements_read,
         )
-        return Change(self.id, self.began, self.head, frame, self.trace)
+        return Change(self.id, self.began, self.head, frame, tuple(self.traces))
 
 
 def accounts(player_ids: Iterable[int]) -> dict[int, Account]:

@@ -78,7 +78,7 @@ class Writer:
         )
         account.unread += content.class_ == engine.NotificationClass.INBOX
         account.items[uid] = item
-        account.trace = f"{event.event_id} {event.traceparent}".strip()
+        account.traces.append(f"{event.event_id} {event.traceparent}")
         values = dict(zip(FIELDS, item, strict=True))
         self.notifications.append(
             Notification(

@@ -9,3 +9,6 @@ restarts = Counter(
     "clarion_gateway_restarts_total", "Tasks of the gateway that failed and were started again.", ["task"]
 )
 closed = Counter("clarion_gateway_closed_total", "Sockets closed by the server.", ["code"])
+overflows = Counter(
+    "clarion_gateway_overflows_total", "Times that too many hints waited, and every player was looked at."
+)

@@ -11,17 +11,20 @@ WINDOW = 64  # changes without an ack
 RESUME_MAX = 1_000  # further behind, loading the inbox is the shorter way
 HEARTBEAT_S = 25.0
 CONNECT_S = 5.0
-NO_ACKS_S = 60.0
+NO_ACKS_S = 60.0  # so long a full window may keep changes waiting
 ROTATE_S = (39_600.0, 43_200.0)  # 11 to 12 hours
-SOCKETS_A_PLAYER = 8
+SOCKETS_A_PLAYER = 8  # on one gateway
 SOCKETS_A_PROCESS = 20_000
 MESSAGES_A_SECOND = 20.0
 MESSAGES_BURST = 60.0
-DRAIN_AFTER = (2, 45)  # seconds after which clients come back from a drain
+DEAR = 5.0  # a message that costs a query counts as so many
+DEVICE_MAX = 64  # characters
 
 TOKEN_WRONG, PLAYER_REFUSED, WRONG_VERSION, MALFORMED, REPLACED = 4001, 4002, 4003, 4004, 4005
 OVERLOADED, TOO_MANY_SOCKETS, TOO_MANY_MESSAGES, INTERNAL = 4100, 4101, 4102, 4103
 ROTATE, TOKEN_EXPIRED, SILENT, NO_ACKS, RESTART = 4200, 4201, 4202, 4203, 4205
+BACK_AFTER = {ROTATE: (0, 5), TOKEN_EXPIRED: (0, 2), SILENT: (0, 5), NO_ACKS: (0, 5), RESTART: (2, 45)}
+"""Codes after which clients come back as hinted: at a random second in between."""
 
 
 class Since(msgspec.Struct, frozen=True):
@@ -29,7 +32,7 @@ class Since(msgspec.Struct, frozen=True):
 
     epoch: str
     seq: int
-    announcements: int = 0
+    announcements: int | None = None  # without: only what is announced from now on
 
 
 class Connect(msgspec.Struct, frozen=True, tag="connect"):
@@ -82,17 +85,43 @@ class Ping(msgspec.Struct, frozen=True, tag="ping"):
 
 
 ClientMessage = Connect | Ack | Seen | Read | Archive | Sync | Token | Ping
-decode = msgspec.json.Decoder(ClientMessage).decode
-_kind = msgspec.json.Decoder(dict[str, Any]).decode
+_decode = msgspec.json.Decoder(ClientMessage).decode
+_members = msgspec.json.Decoder(dict[str, Any]).decode
+_UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError)
+
+
+def decode(text: str) -> ClientMessage | None:
+    """Return a client's message, or None when it is none that the protocol knows."""
+    try:
+        return _decode(text)
+    except _UNREADABLE:
+        return None
 
 
 def kind_of(text: str) -> str | None:
     """Return a message's type, or None when it is no JSON object with a type in it."""
     try:
-        kind = _kind(text).get("type")
-    except (msgspec.DecodeError, RecursionError):
+        kind = _members(text).get("type")
+    except _UNREADABLE:
         return None
     return kind if isinstance(kind, str) else None
+
+
+def resume(since: Since | None, *, epoch: str, head: int, announcements: int) -> str:
+    """Tell what a client's cursors are good for: ``ok``, ``new`` without any, ``reset`` when of no use.
+
+    Of no use is what another numbering has given, what lies beyond the heads, and what lies so
+    far behind that loading the inbox is the shorter way.
+    """
+    if since is None:
+        return "new"
+    announced = announcements if since.announcements is None else since.announcements
+    useful = since.epoch == epoch and _near(since.seq, head) and _near(announced, announcements)
+    return "ok" if useful else "reset"
+
+
+def _near(cursor: int, head: int) -> bool:
+    return 0 <= cursor <= head <= cursor + RESUME_MAX
 
 
 def frame(kind: str, **members: Any) -> str:

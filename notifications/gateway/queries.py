@@ -1,32 +1,30 @@
-"""What gateways read: set by set, in one statement each, on threads of their own."""
+"""What gateways read: set by set, in one statement each."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 import psycopg
-from django.db import close_old_connections, connection
+from django.db import connection
 
 from events.models import Game
+from notifications import announcements
 from notifications.frames import FIELDS, Item, Marks
-from notifications.models import AnnouncementRead
 from players import tokens
 from players.errors import OriginRefused, PlayerRefused
 from players.known import ensure
 from players.models import Player
 from players.origins import origin_allowed
 
-T = TypeVar("T")
-THREADS = 4
-executor = ThreadPoolExecutor(THREADS, thread_name_prefix="gateway")
+ANNOUNCEMENTS_AT_ONCE = 64
 
 _PLAYER = ("head", "unread", "seen_through", "seen_at", "seen_seq", "read_through", "read_at", "read_seq")
 _PLAYER_SQL = ", ".join(f"p.{name}" for name in _PLAYER)
 _ITEM_SQL = ", ".join(f"n.{name}" for name in FIELDS)
+_READ_SQL = "FROM notifications_announcementread r JOIN notifications_announcement a ON a.id = r.announcement_id WHERE"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,70 +68,101 @@ class Supply:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
+class Announcements:
+    """A game's announcements after a sequence, as far as they go in one frame."""
+
+    to: int
+    more: bool
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlayerStanding:
     """A player as the look once a second finds them."""
 
     head: int
     refused: bool  # blocked or erased
 
 
-def with_connection(work: Callable[..., T]) -> Callable[..., T]:
-    """Let work run on the gateway's threads: a broken connection is dropped before it, not met by it."""
+@dataclass(frozen=True, kw_only=True)
+class GameStanding:
+    """A game as the look once a second finds it."""
 
-    def run(*args: Any) -> T:
-        close_old_connections()
-        return work(*args)
-
-    return run
+    epoch: str
+    announcements: int
 
 
 def identify(token: str, origin: str | None, host: str | None) -> Identity:
-    """Return who a token speaks for.
+    """Return who a token speaks for; who is not known yet is made. Whether they may come in is not asked.
 
     Raises:
-        TokenExpired, TokenInvalid, OriginRefused, PlayerRefused.
+        TokenExpired, TokenInvalid, OriginRefused.
     """
     claims = tokens.verify(token)
     if not origin_allowed(claims.game_id, origin, host):
         raise OriginRefused(f"the game {claims.game} does not allow pages of this origin")
     player_id = ensure(claims.game_id, [claims.player])[claims.player]
-    if not Player.objects.filter(pk=player_id, blocked=None, erased=None).exists():
-        raise PlayerRefused("this player is blocked or was erased")
     return Identity(player_id=player_id, game_id=claims.game_id, expires=claims.expires)
 
 
-def welcome(player_id: int, game_id: int) -> Welcome:
-    """Read where a player stands; the socket must be registered before."""
-    head, unread = Player.objects.values_list("head", "unread").get(pk=player_id)
-    game = Game.objects.get(pk=game_id)
-    return Welcome(epoch=game.epoch_name, head=head, unread=unread, announcements=game.announcements)
+def welcome(player_id: int) -> Welcome:
+    """Read where a player stands; the socket must be registered before.
+
+    Raises:
+        PlayerRefused: blocked or erased.
+    """
+    player = Player.objects.select_related("game").filter(pk=player_id, blocked=None, erased=None).first()
+    if player is None:
+        raise PlayerRefused("this player is blocked or was erased")
+    game = player.game
+    return Welcome(
+        epoch=game.epoch_name, head=player.head, unread=player.unread, announcements=game.announcements
+    )
 
 
-def supply(needs: Sequence[Need]) -> list[Supply]:
-    """Read what each of these sockets lacks: one statement for all of them, head and rows at one instant."""
+def supply(needs: Sequence[Need]) -> list[Supply | None]:
+    """Read what each of these sockets lacks: one statement for all of them, head and rows at one instant.
+
+    None for those whose player is not there at all.
+    """
     rows = _postgres(needs) if connection.vendor == "postgresql" else _sqlite(needs)
     items: list[list[Item]] = [[] for _ in needs]
     players: list[dict[str, Any]] = [{} for _ in needs]
-    for index, *rest in rows:
-        players[index] = dict(zip(_PLAYER, rest[: len(_PLAYER)], strict=True))
+    for index, reads, *rest in rows:
+        players[index] = {**dict(zip(_PLAYER, rest[: len(_PLAYER)], strict=True)), "reads": reads}
         if rest[len(_PLAYER)] is not None:
             items[index].append(Item(*rest[len(_PLAYER) :]))
-    reads = _announcements_read(needs)
-    return [_supply(*four) for four in zip(needs, players, items, reads, strict=True)]
+    return [
+        _supply(need, player, found) if player else None
+        for need, player, found in zip(needs, players, items, strict=True)
+    ]
 
 
-def standings(player_ids: Iterable[int]) -> dict[int, Standing]:
-    """Read the heads of many players, in one query."""
-    rows = Player.objects.filter(id__in=list(player_ids)).values_list("id", "head", "blocked", "erased")
-    return {row[0]: Standing(head=row[1], refused=bool(row[2] or row[3])) for row in rows}
+def announced(game_id: int, after: int) -> Announcements:
+    """Read which announcements of a game have changed after a sequence."""
+    head = Game.objects.values_list("announcements", flat=True).get(pk=game_id)
+    rows = announcements.since(game_id, after, ANNOUNCEMENTS_AT_ONCE + 1)
+    found = tuple(announcements.item(row) for row in rows[:ANNOUNCEMENTS_AT_ONCE])
+    more = len(rows) > len(found)
+    newest = found[-1].seq if found else after
+    return Announcements(to=newest if more else max(head, newest), more=more, items=found)
 
 
-def announcement_heads(game_ids: Iterable[int]) -> dict[int, int]:
-    """Read the announcement sequences of games."""
-    return dict(Game.objects.filter(id__in=list(game_ids)).values_list("id", "announcements"))
+def players(player_ids: Iterable[int]) -> dict[int, PlayerStanding]:
+    """Read the heads of many players, in one query. Those who are not there are refused as well."""
+    wanted = list(player_ids)
+    rows = Player.objects.filter(id__in=wanted).values_list("id", "head", "blocked", "erased")
+    found = {row[0]: PlayerStanding(head=row[1], refused=bool(row[2] or row[3])) for row in rows}
+    return {each: found.get(each, PlayerStanding(head=0, refused=True)) for each in wanted}
 
 
-def _supply(need: Need, player: dict[str, Any], items: list[Item], reads: tuple[str, ...]) -> Supply:
+def games(game_ids: Iterable[int]) -> dict[int, GameStanding]:
+    """Read the announcement sequences and epochs of games."""
+    rows = Game.objects.filter(id__in=list(game_ids))
+    return {row.pk: GameStanding(epoch=row.epoch_name, announcements=row.announcements) for row in rows}
+
+
+def _supply(need: Need, player: dict[str, Any], items: list[Item]) -> Supply:
     marks = Marks(*(player[name] for name in Marks._fields))
     moved = [name for name in ("seen", "read") if need.after < player[f"{name}_seq"] <= need.upto]
     return Supply(
@@ -142,7 +171,7 @@ def _supply(need: Need, player: dict[str, Any], items: list[Item], reads: tuple[
         marks=marks,
         moved=tuple(f"{name}_through" for name in moved),
         items=tuple(items),
-        announcements_read=reads,
+        announcements_read=tuple(player["reads"] or ()),
     )
 
 
@@ -152,9 +181,11 @@ def _postgres(needs: Sequence[Need]) -> list[Any]:
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(
-            f"SELECT c.i, {_PLAYER_SQL}, {_ITEM_SQL}"  # noqa: S608 - our columns
+            f"SELECT c.i, m.reads, {_PLAYER_SQL}, {_ITEM_SQL}"  # noqa: S608 - our columns
             " FROM unnest(%s::int4[], %s::int8[], %s::int8[], %s::int8[]) AS c(i, player, after, upto)"
-            " JOIN players_player p ON p.id = c.player LEFT JOIN LATERAL"
+            " JOIN players_player p ON p.id = c.player CROSS JOIN LATERAL"
+            f" (SELECT array_agg(a.uid::text ORDER BY r.seq) AS reads {_READ_SQL}"
+            " r.player_id = c.player AND r.seq > c.after AND r.seq <= c.upto) m LEFT JOIN LATERAL"
             f" (SELECT {fields} FROM notifications_notification WHERE player_id = c.player"
             " AND seq > c.after AND seq <= c.upto ORDER BY seq LIMIT 64) n ON true ORDER BY c.i, n.seq",
             [
@@ -171,7 +202,10 @@ def _sqlite(needs: Sequence[Need]) -> list[Any]:
     wanted = json.dumps([(i, need.player_id, need.after, need.upto) for i, need in enumerate(needs)])
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT c.value ->> 0, {_PLAYER_SQL}, {_ITEM_SQL}"  # noqa: S608 - our columns
+            "SELECT c.value ->> 0,"  # noqa: S608 - our columns
+            f" (SELECT json_group_array(a.uid) {_READ_SQL}"
+            " r.player_id = p.id AND r.seq > c.value ->> 2 AND r.seq <= c.value ->> 3),"
+            f" {_PLAYER_SQL}, {_ITEM_SQL}"
             " FROM json_each(%s) c CROSS JOIN players_player p ON p.id = c.value ->> 1"
             " LEFT JOIN notifications_notification n ON n.player_id = p.id"
             " AND n.seq > c.value ->> 2 AND n.seq <= c.value ->> 3 ORDER BY c.value ->> 0, n.seq",
@@ -180,26 +214,12 @@ def _sqlite(needs: Sequence[Need]) -> list[Any]:
         return [_from_sqlite(row) for row in cursor.fetchall()]
 
 
-_UUIDS = tuple(1 + len(_PLAYER) + FIELDS.index(name) for name in ("uid", "replaces"))
+_UUIDS = tuple(2 + len(_PLAYER) + FIELDS.index(name) for name in ("uid", "replaces"))
 
 
 def _from_sqlite(row: Sequence[Any]) -> list[Any]:
-    values: list[Any] = [each.replace(tzinfo=UTC) if isinstance(each, datetime) else each for each in row]
+    values = [each.replace(tzinfo=UTC) if isinstance(each, datetime) else each for each in row]
+    values[1] = [str(UUID(each)) for each in json.loads(values[1])]
     for index in _UUIDS:
         values[index] = UUID(values[index]) if values[index] else None
     return values
-
-
-def _announcements_read(needs: Sequence[Need]) -> list[tuple[str, ...]]:
-    rows = AnnouncementRead.objects.filter(
-        player_id__in={need.player_id for need in needs}, seq__gt=min(need.after for need in needs)
-    ).values_list("player_id", "seq", "announcement__uid")
-    found = list(rows)
-    return [
-        tuple(
-            str(uid)
-            for player, seq, uid in found
-            if player == need.player_id and need.after < seq <= need.upto
-        )
-        for need in needs
-    ]

@@ -9,7 +9,7 @@ from notifications.gateway.socket import Send
 
 
 async def player_socket(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """The ASGI application of one player's socket.
+    """Serve one player's socket, as an ASGI application.
 
     Not a subclass of Channels' consumer: its ``dispatch`` awaits a hop through the one
     shared thread for each message, 230 of 414 us (measured for the design).

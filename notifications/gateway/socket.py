@@ -1,16 +1,23 @@
-"""One player's socket: a cursor, never a queue of payloads."""
+"""One player's socket: cursors, never a queue of payloads."""
 
 import random
 import time
 import uuid
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from time import monotonic
 from typing import Any
 
-from notifications.gateway import protocol
-from notifications.gateway.protocol import WINDOW, frame
+import structlog
+
+from notifications.gateway import metrics, protocol
+from notifications.gateway.protocol import frame
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+"""ASGI's, of a server whose ``send`` does not wait for the client, as daphne's does not: one client that
+does not read would otherwise hold up everybody's frames. A full window is what stops such a client here."""
+
+log = structlog.get_logger(__name__)
 
 
 class Socket:
@@ -22,60 +29,94 @@ class Socket:
         self.id = uuid.uuid4().hex
         self.player_id, self.game_id, self.device = player_id, game_id, device
         self.expires = expires
+        self.epoch = ""
         self.ready = False
         self.closed = False
         self.cursor = self.acked = self.announcements = 0
-        self.behind = False
-        self.announcements_behind = False
-        now = time.monotonic()
-        self.heard = self.window_open = now
+        self.behind = self.announcements_behind = False
+        self.doubts = 0  # counts what has put it behind: a repair that read before the last one is not enough
+        self.since = time.time()
+        now = monotonic()
+        self.heard = now
+        self.blocked_at: float | None = None
         self.rotate_at = now + random.uniform(*protocol.ROTATE_S)  # noqa: S311 - jitter
         self.heartbeat_at = now + self._beat()
+
+    # -- where it stands -----------------------------------------------------------------------------
 
     @property
     def upto(self) -> int:
         """The last sequence that may be sent before another ack."""
-        return self.acked + WINDOW
+        return self.acked + protocol.WINDOW
 
     @property
     def blocked(self) -> bool:
         """Tell whether the window is full."""
         return self.cursor >= self.upto
 
-    async def changes(self, from_: int, to: int, text: str) -> bool:
-        """Send a frame if it is the next one; False marks the socket behind."""
-        if not self.ready or self.behind:
-            self.behind = True
-            return False
-        if to <= self.cursor:
-            return True
-        if from_ != self.cursor or to > self.upto:
-            self.behind = True
-            return False
-        self.cursor = to
-        await self.send(text)
-        return True
+    @property
+    def lacks(self) -> bool:
+        """Tell whether a repair could send it anything now."""
+        return (self.behind and not self.blocked) or self.announcements_behind
+
+    def doubt(self, *, changes: bool = False, announcements: bool = False) -> None:
+        """Note that something was not sent, or may not have been."""
+        self.behind |= changes
+        self.announcements_behind |= announcements
+        self.doubts += 1
 
     def ack(self, seq: int) -> None:
-        """Open the window; an ack of what was never sent is ignored."""
+        """Open the window; an ack of what was never sent, or of what was acked before, is ignored."""
         if self.acked < seq <= self.cursor:
             self.acked = seq
-        self.window_open = time.monotonic()
+            self.blocked_at = None
 
     def move(self, seq: int, announcements: int) -> None:
-        """Stand where the client says that it stands."""
+        """Stand where the client says that it stands; whatever comes after that is still to be sent."""
         self.cursor = self.acked = seq
         self.announcements = announcements
-        self.behind = self.announcements_behind = True
+        self.blocked_at = None
+        self.doubt(changes=True, announcements=True)
 
-    async def send(self, text: str) -> None:
-        """Send a frame, unless the socket is closed."""
-        if not self.closed:
-            await self._send({"type": "websocket.send", "text": text})
+    # -- what it is sent -------------------------------------------------------------------------------
+
+    async def changes(self, from_: int, to: int, text: str) -> bool:
+        """Send a hint's frame if it is the next one; False when the socket is behind now."""
+        if self.ready and not self.behind:
+            if to <= self.cursor:
+                return True
+            if from_ == self.cursor and to <= self.upto:
+                await self.supply(to, text)
+                return True
+        self.doubt(changes=True)
+        return False
+
+    async def supply(self, to: int, text: str) -> None:
+        """Send the frame that begins at the cursor."""
+        self.cursor = to
+        if self.blocked:
+            self.blocked_at = monotonic()
+        await self.send(text)
+
+    async def announced(self, from_: int, to: int, text: str) -> bool:
+        """Send a hint's announcements if they are the next ones; False when the socket is behind now."""
+        if self.ready and not self.announcements_behind:
+            if to <= self.announcements:
+                return True
+            if from_ == self.announcements:
+                await self.announce(to, text)
+                return True
+        self.doubt(announcements=True)
+        return False
+
+    async def announce(self, to: int, text: str) -> None:
+        """Send the frame that begins at the announcements' cursor."""
+        self.announcements = to
+        await self.send(text)
 
     async def beat(self, head: int, announcements: int, now: str) -> None:
         """Send a heartbeat and settle when the next one is due."""
-        self.heartbeat_at = time.monotonic() + self._beat()
+        self.heartbeat_at = monotonic() + self._beat()
         await self.send(frame("heartbeat", head=head, announcements=announcements, now=now))
 
     async def refuse(self, re: str, code: str, detail: str, retry_after: int | None = None) -> None:
@@ -83,22 +124,37 @@ class Socket:
         more = {} if retry_after is None else {"retry_after": retry_after}
         await self.send(frame("error", re=re, code=code, detail=detail, **more))
 
-    async def close(self, code: int, detail: str) -> None:
-        """Say why, then close."""
+    async def send(self, text: str) -> None:
+        """Send a frame, unless the socket is closed."""
         if not self.closed:
-            await self.send(frame("error", re="connection", code=str(code), detail=detail))
-            self.closed = True
-            await self._send({"type": "websocket.close", "code": code})
+            await self._transmit({"type": "websocket.send", "text": text})
 
-    async def bye(self, code: int, after: tuple[int, int], detail: str) -> None:
-        """Ask the client to come back later."""
-        await self.send(frame("bye", code=code, after=list(after), detail=detail))
+    async def bye(self, code: int, detail: str) -> None:
+        """Ask the client to come back at a random second in between."""
+        await self.send(frame("bye", code=code, after=list(protocol.BACK_AFTER[code]), detail=detail))
+
+    async def close(self, code: int, detail: str) -> None:
+        """Say why, and when to come back where that is hinted; then close."""
+        if code in protocol.BACK_AFTER:
+            await self.bye(code, detail)
+        else:
+            await self.refuse("connection", str(code), detail)
+        await self.end(code)
 
     async def end(self, code: int) -> None:
         """Close without another word."""
         if not self.closed:
             self.closed = True
-            await self._send({"type": "websocket.close", "code": code})
+            metrics.closed.labels(str(code)).inc()
+            await self._transmit({"type": "websocket.close", "code": code})
+
+    async def _transmit(self, message: dict[str, Any]) -> None:
+        """Give a message to the server. A connection that is no more is nobody else's fault."""
+        try:
+            await self._send(message)
+        except Exception as error:  # noqa: BLE001 - each server has its own; the session hears of the end by itself
+            self.closed = True
+            log.debug("socket.gone", error=type(error).__name__)
 
     @staticmethod
     def _beat() -> float:

@@ -1,7 +1,9 @@
 """Between processes: Redis pub/sub, published synchronously, received by one subscription per gateway."""
 
+import asyncio
 import threading
 import time
+from typing import Any
 
 import msgspec
 import redis
@@ -14,12 +16,17 @@ from notifications.push.transport import Message, Receive, Subscribed, Transport
 PUBLISH_TIMEOUT_S = 0.25
 PAUSE_S = 1.0
 """For so long nothing is sent to a Redis that has failed: no batch pays its time-out."""
-HEALTH_S = 5
+SUBSCRIBE_TIMEOUT_S = 3.0
+QUIET_S = 5.0
+"""A subscription that hears nothing for so long asks; for twice as long, and it is given up as dead."""
 
 log = structlog.get_logger(__name__)
 published = Counter("clarion_push_published_total", "Messages published.")
 lost = Counter(
     "clarion_push_lost_total", "Messages not published; gateways find the changes within a second."
+)
+unreadable = Counter(
+    "clarion_push_unreadable_total", "Messages that this version cannot read, such as a newer one's."
 )
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Message).decode
@@ -54,27 +61,36 @@ class RedisTransport(Transport):
             self._note(away=False)
 
     async def run(self, receive: Receive, subscribed: Subscribed) -> None:
-        """Receive until cancelled or until the connection breaks."""
+        """Receive until cancelled or until the connection breaks or falls silent."""
         client = redis.asyncio.Redis.from_url(
             self._url,
-            socket_timeout=None,
-            socket_connect_timeout=2,
+            socket_timeout=None,  # no time-out on a subscription: its silence is no fault (redis-py 8 has 5 s)
+            socket_connect_timeout=SUBSCRIBE_TIMEOUT_S,
             socket_keepalive=True,
-            health_check_interval=HEALTH_S,
         )
         try:
-            async with client.pubsub(ignore_subscribe_messages=False) as subscription:
-                await subscription.subscribe(self._channel)
-                while True:
-                    entry = await subscription.get_message(timeout=HEALTH_S)
-                    if entry is None:
-                        await subscription.ping()
-                    elif entry["type"] == "subscribe":
-                        subscribed()
-                    elif entry["type"] == "message":
-                        receive(_decode(entry["data"]))
+            async with client.pubsub() as subscription:
+                async with asyncio.timeout(SUBSCRIBE_TIMEOUT_S):
+                    await subscription.subscribe(self._channel)
+                await self._listen(subscription, receive, subscribed)
         finally:
             await client.aclose()
+
+    async def _listen(self, subscription: Any, receive: Receive, subscribed: Subscribed) -> None:
+        asked = False
+        while True:
+            entry = await subscription.get_message(timeout=QUIET_S)
+            if entry is None and asked:
+                raise redis.ConnectionError(f"Redis has been silent for {2 * QUIET_S:.0f} s")
+            if asked := entry is None:
+                await subscription.ping()
+            elif entry["type"] == "subscribe":
+                subscribed()
+            elif entry["type"] == "message":
+                _hand_over(entry["data"], receive)
+                await asyncio.sleep(
+                    0
+                )  # reading what has come already does not wait, and would shut others out
 
     def _note(self, *, away: bool, why: str = "") -> None:
         """Log each change of state once."""
@@ -85,3 +101,13 @@ class RedisTransport(Transport):
             log.warning("push.redis_away", error=why)
         elif changed:
             log.info("push.redis_back")
+
+
+def _hand_over(data: bytes, receive: Receive) -> None:
+    """Decode a message; one that cannot be read is a lost hint, and no reason to leave the others."""
+    try:
+        message = _decode(data)
+    except (msgspec.DecodeError, ValueError):
+        unreadable.inc()
+        return
+    receive(message)

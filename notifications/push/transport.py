@@ -13,7 +13,7 @@ class Change(msgspec.Struct, frozen=True, array_like=True, gc=False):
     from_: int
     to: int
     frame: str
-    trace: str = ""  # the event's id and traceparent, for the gateway's log
+    traces: tuple[str, ...] = ()  # of each event: its id, a space and its traceparent; for logs only
 
 
 class Changes(msgspec.Struct, frozen=True, tag="c", array_like=True):
@@ -31,15 +31,22 @@ class Announced(msgspec.Struct, frozen=True, tag="a", array_like=True):
     frame: str
 
 
-class Control(msgspec.Struct, frozen=True, tag="x", array_like=True):
-    """A device has connected somewhere: its older sockets are closed."""
+class Newest(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A device has connected: its older sockets are closed, wherever they are."""
 
     player_id: int
     device: str
     socket: str  # the newest one, which stays
+    since: float  # when it connected, in seconds since 1970 by its gateway's clock
 
 
-Message = Changes | Announced | Control
+class Replaced(msgspec.Struct, frozen=True, tag="x", array_like=True):
+    """All devices that have connected to one gateway in the last moment."""
+
+    newest: Sequence[Newest]
+
+
+Message = Changes | Announced | Replaced
 Receive = Callable[[Message], None]
 Subscribed = Callable[[], None]
 
@@ -53,7 +60,7 @@ class Transport(ABC):
 
     @abstractmethod
     async def run(self, receive: Receive, subscribed: Subscribed) -> None:
-        """Receive until cancelled, on the running loop.
+        """Receive until cancelled, on the running loop; whatever comes in, others get their turn too.
 
         ``subscribed`` is called after each (re)subscription: what was sent before may be lost.
         Raises what the connection raises; the caller runs it again.
