@@ -14,6 +14,7 @@ from events.envelope.hazards import escaped
 from events.errors import InvalidEvent
 from events.lanes import Lane
 from events.models import EventType, Game
+from events.schemas import compile_schema
 
 CACHE_S = 1.0
 PLAYER_PREFIX = "player."
@@ -104,7 +105,7 @@ def forget(game_id: int | None = None) -> None:
 
 
 def _validator(schema: Any) -> jsonschema_rs.Validator | None:
-    return None if schema is None else jsonschema_rs.validator_for(schema)
+    return None if schema is None else compile_schema(schema)
 
 
 def _check(validator: jsonschema_rs.Validator, envelope: Envelope, pointer: str) -> None:
