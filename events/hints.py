@@ -8,7 +8,7 @@ costs the caller nothing: sending happens on a thread of its own.
 import os
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import structlog
 from celery import current_app
@@ -21,8 +21,8 @@ DEBOUNCE_S = 0.002
 """Hints for the same (hub, lane) within this time are one."""
 PAUSE_AFTER_FAILURE_S = 1.0
 
-listeners: set[str] = set()
-"""Names of the hubs that want to be woken."""
+listeners: dict[str, Collection[int]] = {}
+"""Names of the hubs that want to be woken, each with its lanes."""
 
 log = structlog.get_logger(__name__)
 sent = Counter("clarion_hints_sent_total", "Wake-ups sent to the broker.", ["lane"])
@@ -38,7 +38,7 @@ def queue_for(lane: int) -> str:
 
 def hint(lanes: Iterable[int]) -> None:
     """Say that these lanes have new events. Returns at once and never fails."""
-    _sender.add((hub, int(lane)) for lane in lanes for hub in listeners)
+    _sender.add((hub, int(lane)) for lane in lanes for hub, followed in listeners.items() if lane in followed)
 
 
 def wake(hub: str, lane: int) -> None:

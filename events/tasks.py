@@ -27,7 +27,7 @@ def sweep() -> None:
     """Find what a lost hint or a crash has left: hubs with work, new partitions, outbox rows."""
     outbox.flush()
     for hub in hubs():
-        make_missing(hub.name)
-        for lane in Lane:
+        make_missing(hub.name, hub.lanes)
+        for lane in hub.lanes:
             if work_waits(hub.name, lane):
                 hints.wake(hub.name, lane)

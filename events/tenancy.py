@@ -22,5 +22,5 @@ def create_game(
     )
     Partition.objects.bulk_create(Partition(game=game, number=number) for number in range(partitions))
     for hub in hubs():
-        make_missing(hub.name)
+        make_missing(hub.name, hub.lanes)
     return game

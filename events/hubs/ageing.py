@@ -92,4 +92,4 @@ def _watch(watch: Watch, stop: threading.Event) -> None:
 def _make_checkpoints() -> None:
     """Let a hub that is new in this release start at the log's beginning."""
     for hub in hubs():
-        claims.make_missing(hub.name)
+        claims.make_missing(hub.name, hub.lanes)

@@ -6,13 +6,13 @@ them the note's random number says who may go on.
 """
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from django.db import connection, transaction
 from django.db.models import F
 
-from events.lanes import Lane
 from events.log.read import lane_head_column
 from events.models import Checkpoint, DeadLetter, Partition
 
@@ -148,14 +148,15 @@ def standing(lane: int) -> list[tuple[str, int, int]]:
         return list(cursor.fetchall())
 
 
-def make_missing(hub: str) -> None:
+def make_missing(hub: str, lanes: Iterable[int]) -> None:
     """Make the checkpoints that a hub lacks: new games and new hubs start at the log's beginning."""
+    followed = tuple(lanes)
     known = set(Checkpoint.objects.filter(hub=hub).values_list("partition_id", "lane"))
     Checkpoint.objects.bulk_create(
         [
             Checkpoint(hub=hub, partition_id=partition_id, lane=lane)
             for partition_id in Partition.objects.order_by("id").values_list("id", flat=True)
-            for lane in Lane.values
+            for lane in followed
             if (partition_id, lane) not in known
         ],
         ignore_conflicts=True,

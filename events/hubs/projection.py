@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from events.lanes import Lane
 from events.log.logged import LoggedEvent
 
 AfterCommit = Callable[[], None]
@@ -57,5 +58,7 @@ class Hub:
 
     name: str
     projections: tuple[Projection, ...]
+    lanes: tuple[Lane, ...] = tuple(Lane)
+    """The lanes that it follows: no event of another one would ever concern it."""
     lock: Callable[[frozenset[int]], None] | None = None
     """Locks the rows of these ids ORDER BY id FOR NO KEY UPDATE; called once in each transaction."""

@@ -16,7 +16,7 @@ _bulk_work: dict[str, BulkWork] = {}
 def register(hub: Hub) -> None:
     """Add a hub. Registering the same name again replaces it (reloads, tests)."""
     _hubs[hub.name] = hub
-    hints.listeners.add(hub.name)
+    hints.listeners[hub.name] = hub.lanes
 
 
 def hub(name: str) -> Hub:
@@ -39,7 +39,7 @@ def hubs() -> tuple[Hub, ...]:
 def unregister(name: str) -> None:
     """Forget a hub; its checkpoints stay."""
     _hubs.pop(name, None)
-    hints.listeners.discard(name)
+    hints.listeners.pop(name, None)
 
 
 def register_bulk_work(name: str, work: BulkWork) -> None:

@@ -7,6 +7,7 @@ import pytest
 from events.hubs import registry
 from events.hubs.claim import make_missing
 from events.hubs.projection import Hub
+from events.lanes import Lane
 from events.log.logged import LoggedEvent
 from tests.events.hubs.recording import Recording
 
@@ -24,7 +25,7 @@ def recording_hub() -> Iterator[MakeHub]:
     def make(name: str = "recorder", on_apply: Callable[[LoggedEvent], None] | None = None) -> Recording:
         projection = Recording(name, on_apply)
         registry.register(Hub(name=name, projections=(projection,)))
-        make_missing(name)
+        make_missing(name, tuple(Lane))
         made.append(name)
         return projection
 

@@ -7,6 +7,7 @@ from events.errors import StartOver
 from events.hubs import claim as claims
 from events.hubs import registry
 from events.hubs import run as loop
+from events.hubs.projection import Hub
 from events.hubs.run import Step, run, step_once
 from events.lanes import Lane
 from events.log.logged import LoggedEvent
@@ -194,3 +195,13 @@ def test_a_run_that_loses_its_row_leaves_no_try_behind(recording_hub: MakeHub) -
     assert Checkpoint.objects.get(hub="recorder", lane=Lane.NORMAL).noted_tries == 0
     hubs_catch_up()
     assert hub.seen(game.id) == [("s", 1)]
+
+
+def test_a_hub_follows_only_its_lanes(recording_hub: MakeHub) -> None:
+    """Its lag then never counts what would not concern it, and nobody is woken for nothing."""
+    recording_hub()
+    registry.register(Hub(name="urgent-only", projections=(), lanes=(Lane.URGENT,)))
+    game = given_game(partitions=2)
+    assert set(Checkpoint.objects.filter(hub="urgent-only").values_list("lane", flat=True)) == {Lane.URGENT}
+    assert Checkpoint.objects.filter(hub="recorder", partition__game=game).count() == 2 * len(Lane)
+    registry.unregister("urgent-only")
