@@ -1,11 +1,13 @@
 """What every test shares: nothing stays in the process; ``tests.settings`` says on what it runs."""
 
 import os
+import shutil
 from collections.abc import Iterator
 
 import pytest
 
 BACKEND = os.environ.get("CLARION_TEST_BACKEND", "embedded")
+CI = os.environ.get("CI") == "true"
 
 
 @pytest.fixture(autouse=True)
@@ -30,8 +32,12 @@ def services() -> bool:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that need services say so when they are asked for without them."""
-    if BACKEND != "services":
-        for item in items:
-            if "services" in item.keywords:
-                item.add_marker(pytest.mark.skip(reason="needs CLARION_TEST_SERVICES=1"))
+    """Tests that need what is not here are not run, and say why; under CI they are, and fail."""
+    for item in items:
+        if BACKEND != "services" and "services" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="needs CLARION_TEST_SERVICES=1"))
+        missing = [
+            name for mark in item.iter_markers("needs") for name in mark.args if not shutil.which(name)
+        ]
+        if missing and not CI:
+            item.add_marker(pytest.mark.skip(reason=f"there is no {', no '.join(missing)} on this machine"))

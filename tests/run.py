@@ -128,7 +128,7 @@ def _check(tally: Tally, name: str, command: Sequence[str | Path]) -> None:
 
 
 def _pytest(tally: Tally, marks: str, options: Sequence[str], **environment: str) -> None:
-    command = [sys.executable, "-m", "pytest", "-q", "-m", marks, *options]
+    command = [sys.executable, "-m", "pytest", "-q", "-rs", "-m", marks, *options]
     process = subprocess.Popen(
         command,
         cwd=ROOT,
