@@ -87,7 +87,7 @@ class Attributes:
         for name, value in self.given.items():
             if value is not None:
                 self._name_and_type(name, value)
-        if self.given.get("specversion") not in {"1.0", None}:
+        if isinstance(version := self.given.get("specversion"), str) and version != "1.0":
             self.refuse("specversion", 'must be "1.0"')
         if str(self.given.get("source", "")).startswith(OWN_PREFIX):
             self.refuse("source", f"must not begin with {OWN_PREFIX}: that is Clarion itself")
@@ -117,13 +117,10 @@ class Attributes:
         value = self.given.get(name)
         if not isinstance(value, str):
             return None
-        if _RFC3339.fullmatch(value):
-            try:
-                return datetime.fromisoformat(value.upper()).astimezone(UTC)
-            except (ValueError, OverflowError):
-                pass
-        self.refuse(name, "must be a time with its zone as in 2026-11-24T12:00:00Z (RFC 3339)")
-        return None
+        moment = moment_of(value)
+        if moment is None:
+            self.refuse(name, "must be a time with its zone as in 2026-11-24T12:00:00Z (RFC 3339)")
+        return moment
 
     def _expected_version(self) -> int | None:
         value = self.given.get("expectedversion")
@@ -148,7 +145,7 @@ class Attributes:
         if encoding == "json" and data and data.lstrip().startswith("{"):
             player = _player_of(data).player_id
         if player is msgspec.UNSET:
-            if is_players:
+            if is_players and not self._refused_in("data"):
                 self.refuse("data/player_id", f"is required by types that begin with {PLAYER_TYPES}")
             return None
         value = msgspec.json.decode(player)
@@ -156,6 +153,9 @@ class Attributes:
             self.refuse("data/player_id", problem)
             return None
         return str(value)
+
+    def _refused_in(self, name: str) -> bool:
+        return any(at.startswith(f"{self.pointer}/{name}") for at, _ in self.problems)
 
     def _stream(self) -> str:
         given = self.given
@@ -170,7 +170,19 @@ class Attributes:
         others = {
             name: value for name, value in self.given.items() if name not in _COLUMNS and value is not None
         }
+        if not self._traceparent():
+            others.pop("traceparent", None)
         return _encode(others).decode() if others else "{}"
+
+
+def moment_of(text: str) -> datetime | None:
+    """Return the time of an RFC 3339 text, in UTC; None when it is none or has no zone."""
+    if not _RFC3339.fullmatch(text):
+        return None
+    try:
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def player_problem(value: Any) -> str | None:

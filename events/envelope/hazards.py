@@ -9,16 +9,19 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 MAX_DEPTH = 64
 INT_MIN, INT_MAX = -(2**63), 2**64 - 1
 
-_SUSPICIOUS = re.compile(r"\\u|\d{18}|\d[eE]|[-:\[,\s]Infinity|NaN|-Infinity")
+_SUSPICIOUS = re.compile(r"\\u|\d{18}|\d[eE]|Infinity|NaN")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 _ESCAPES = re.compile(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
 )
+_HALF = re.compile("[\ud800-\udfff]")
 _NUL = r"\u0000"
 
 Problem = tuple[str, str]
@@ -29,13 +32,17 @@ class _Number:
 
 
 def problems_in(text: str, pointer: str) -> list[Problem]:
-    """Return (pointer, sentence) for everything in a JSON text that cannot be kept; none when all is well."""
+    """Return (pointer, sentence) for everything in a JSON text that cannot be kept; none when all is well.
+
+    Raises:
+        ValueError: it is no JSON. Only where there is anything suspicious; nothing else is parsed.
+    """
     if _depth(text) > MAX_DEPTH:
         return [(pointer, f"is nested deeper than {MAX_DEPTH} levels")]
     if not _SUSPICIOUS.search(text):
         return []
     value = json.loads(text, parse_int=_whole, parse_float=_real, parse_constant=lambda _: _Number())
-    return list(_walk(value, pointer))
+    return list(_walk(value, pointer)) or list(_unread(text, pointer))
 
 
 def text_problem(text: str) -> str | None:
@@ -45,11 +52,18 @@ def text_problem(text: str) -> str | None:
     return None
 
 
-def parseable(text: str) -> str:
-    """Return JSON text in which escapes of half surrogate pairs are NUL, which is refused just as well.
+def parseable(body: bytes) -> str:
+    """Return JSON text in which halves of surrogate pairs, raw or escaped, are NUL: refused just as well.
 
     The fast parser stops at half a pair without saying which event of a batch has it.
+
+    Raises:
+        UnicodeDecodeError: it is not UTF-8, even if halves of pairs are let pass.
     """
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        text = _HALF.sub(lambda _: _NUL, body.decode(errors="surrogatepass"))
     if "\\ud" not in text and "\\uD" not in text:
         return text
     return _ESCAPES.sub(lambda found: _NUL if found[1] else found[0], text)
@@ -79,6 +93,14 @@ def _whole(digits: str) -> int | _Number:
 def _real(digits: str) -> float | _Number:
     value = float(digits)
     return _Number() if value in {float("inf"), float("-inf")} else value
+
+
+def _unread(text: str, pointer: str) -> Iterator[Problem]:
+    """Say what the parser of every reader of the log says: what it cannot read would park a stream."""
+    try:
+        msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        yield pointer, f"cannot be read back: {error}"
 
 
 def _walk(value: Any, pointer: str) -> Iterator[Problem]:
