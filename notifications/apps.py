@@ -14,6 +14,8 @@ class NotificationsConfig(AppConfig):
         from events.hubs.registry import register, register_bulk_work  # noqa: PLC0415 - as the docstring says
         from notifications import fanout  # noqa: PLC0415 - as above
         from notifications.hubs import DECISIONS  # noqa: PLC0415 - as above
+        from notifications.inbox import expiry  # noqa: PLC0415 - as above
 
         register(DECISIONS)
         register_bulk_work("fan-out", fanout.work_for)
+        register_bulk_work("expiry", expiry.work_for)

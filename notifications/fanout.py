@@ -1,97 +1,146 @@
 """Large audiences, worked off page by page in the bulk lane."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
 from django.db import connection, transaction
+from prometheus_client import Counter
 
 from events.faults import is_transient
+from events.hubs.run import bound
+from events.log.logged import LoggedEvent
 from events.log.read import one
 from notifications import rulebook
 from notifications.decisions.projection import NO_STATE, PLAYERS_A_BATCH
 from notifications.decisions.views import event_view, player_views
-from notifications.decisions.writing import Writer
-from notifications.engine import audience, decide
+from notifications.decisions.writing import Writer, decided
+from notifications.engine import CompiledRule, EventView, Missed, Reached, audience, decide
 from notifications.ledger import accounts
-from notifications.models import FanOut
+from notifications.models import FanOut, Rule
 from notifications.push import Change, publish
 from players.known import ensure
 from players.locks import lock_players
 
+ASIDE_S = 60.0
+"""For so long this process leaves an audience alone whose page has failed, so that the others go on."""
+
 log = structlog.get_logger(__name__)
+failed = Counter("clarion_fanout_failed_total", "Pages of large audiences that failed; tried again later.")
+
+_aside: dict[int, float] = {}  # row -> until when, in monotonic seconds
 
 
-def has_work() -> bool:
-    """Tell whether any audience is still being worked off."""
-    return FanOut.objects.filter(finished=None).exists()
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """The next players of an audience, and what they are decided about with."""
+
+    event: LoggedEvent
+    view: EventView
+    rule: CompiledRule
+    found: Reached | Missed
+    keys: Sequence[str]
 
 
 def work_for(seconds: float) -> bool:
-    """Work off pages for about so long; True when work is left. A fault that passes ends the turn."""
+    """Work off pages for about so long; True when work is left that nobody else is at.
+
+    A fault that passes ends the turn. What fails for good is set aside, logged and counted.
+    """
     end = time.monotonic() + seconds
+    left_alone = set(_set_aside())
     while time.monotonic() < end:
+        row = _oldest(left_alone)
+        if row is None:
+            return False
         try:
-            if not work_page():
-                return False
-        except Exception as error:
-            if not is_transient(error):
-                raise
-            log.warning("fanout.transient", error=type(error).__name__)
-            return True
-    return has_work()
+            if not work_page(row):
+                left_alone.add(row.pk)  # whoever works on it goes on with it
+        except Exception as error:  # noqa: BLE001 - one audience must not hold up the others
+            if is_transient(error):
+                log.warning("fanout.transient", error=type(error).__name__)
+                return True
+            failed.inc()
+            name = type(error).__name__  # and no more: the text may carry a player's data
+            log.error("fanout.failed", fan_out=row.pk, cursor=row.cursor, error=name)  # noqa: TRY400 - as above
+            _aside[row.pk] = time.monotonic() + ASIDE_S
+            left_alone.add(row.pk)
+    return _oldest(left_alone) is not None
 
 
-def work_page() -> bool:
-    """Work off one page of the oldest audience that nobody else works on; False when there is none.
+def work_page(row: FanOut) -> bool:
+    """Decide about the next page of an audience; False when somebody else is at it, or has been.
 
     The page is read before its transaction, so that missing players are made outside of it;
     the row, locked again inside, says whether the page is still the next one.
     """
-    row = FanOut.objects.filter(finished=None).order_by("id").select_related("revision").first()
-    if row is None:
-        return False
-    keys, event, rule, found = _page(row)
-    ids = ensure(row.game_id, keys)
+    page = _page(row)
+    ids = ensure(row.game_id, page.keys)
     changes: list[Change] = []
     with transaction.atomic(durable=True):
+        bound()
         if not _hold(row):
-            return True
-        locks = frozenset(ids.values())
-        lock_players(locks)
+            return False
         now = datetime.now(UTC)
-        writer, views = Writer(now=now, accounts=accounts(locks)), player_views(locks)
-        for key in keys:
-            view = views[ids[key]]
-            writer.note(event, decide(rule, event_view(event), view, NO_STATE, now, reached=found), ids[key])
-        changes = writer.write()
-        _raise_cursor(row, len(keys), now)
+        if Rule.objects.filter(pk=page.rule.rule_id, enabled=True).exists():
+            changes = _decide(page, ids, now)
+            _advance(row, len(page.keys), now)
+        else:
+            FanOut.objects.filter(pk=row.pk).update(stopped_at=row.cursor, finished=now)
     publish(changes)
     return True
 
 
-def _page(row: FanOut):  # type: ignore[no-untyped-def] # noqa: ANN202 - four things of the same page
+def _decide(page: Page, ids: dict[str, int], now: datetime) -> list[Change]:
+    locks = frozenset(ids.values())
+    lock_players(locks)
+    known = decided([page.event.id], page.keys)
+    writer, views = Writer(now=now, accounts=accounts(locks), decided=known), player_views(locks)
+    for key in page.keys:
+        decision = decide(page.rule, page.view, views[ids[key]], NO_STATE, now, reached=page.found)
+        writer.note(page.event, decision, ids[key])
+    return writer.write()
+
+
+def _oldest(left_alone: Iterable[int]) -> FanOut | None:
+    rows = FanOut.objects.filter(finished=None).exclude(id__in=left_alone)
+    return rows.select_related("revision").order_by("id").first()
+
+
+def _page(row: FanOut) -> Page:
     event = one(row.event_id)
-    assert event is not None
-    rule = rulebook.compiled(row.revision)
-    found = audience(rule, event_view(event), row.now)
-    end = min(row.cursor + PLAYERS_A_BATCH, row.total if row.stopped_at is None else row.stopped_at)
-    keys: Sequence[str] = found.players[row.cursor : end]
-    return keys, event, rule, found
+    if event is None:
+        raise LookupError(f"event {row.event_id} is not in the log")
+    rule, view = rulebook.compiled(row.revision), event_view(event)
+    found = audience(rule, view, row.now)
+    keys = found.players[row.cursor : min(row.cursor + PLAYERS_A_BATCH, _end(row))]
+    return Page(event=event, view=view, rule=rule, found=found, keys=keys)
+
+
+def _end(row: FanOut) -> int:
+    """Return how many players are told: all, or as many as the watermark of a stop says."""
+    return row.total if row.stopped_at is None else min(row.total, row.stopped_at)
 
 
 def _hold(row: FanOut) -> bool:
-    """Lock the row; False when somebody else has moved it meanwhile, or has it now."""
+    """Lock the row; False when somebody else has moved or stopped it meanwhile, or has it now."""
     rows = FanOut.objects.filter(pk=row.pk, cursor=row.cursor, stopped_at=row.stopped_at, finished=None)
     if connection.features.has_select_for_update_skip_locked:
         rows = rows.select_for_update(skip_locked=True, no_key=True)
     return bool(list(rows.values_list("id")))
 
 
-def _raise_cursor(row: FanOut, count: int, now: datetime) -> None:
+def _advance(row: FanOut, count: int, now: datetime) -> None:
     cursor = row.cursor + count
-    end = row.total if row.stopped_at is None else min(row.total, row.stopped_at)
-    FanOut.objects.filter(pk=row.pk).update(
-        cursor=cursor, finished=now if cursor >= end or not count else None
-    )
+    done = cursor >= _end(row) or not count
+    FanOut.objects.filter(pk=row.pk).update(cursor=cursor, finished=now if done else None)
+
+
+def _set_aside() -> list[int]:
+    """Return the rows that are still to be left alone; those whose time is over are forgotten."""
+    now = time.monotonic()
+    for row in [row for row, until in _aside.items() if until <= now]:
+        del _aside[row]
+    return list(_aside)

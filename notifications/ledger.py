@@ -23,6 +23,7 @@ class Account:
     """One player's counters, and what this transaction has changed of what their devices show."""
 
     id: int
+    game_id: int
     key: str
     erased: bool
     head: int
@@ -70,7 +71,7 @@ class Account:
 
 def accounts(player_ids: Iterable[int]) -> dict[int, Account]:
     """Read players' counters. Their rows must be locked already."""
-    rows = Player.objects.filter(id__in=list(player_ids)).values("id", "key", "erased", *COLUMNS)
+    rows = Player.objects.filter(id__in=list(player_ids)).values("id", "game_id", "key", "erased", *COLUMNS)
     return {
         row["id"]: Account(**{**row, "erased": row["erased"] is not None}, began=row["head"]) for row in rows
     }

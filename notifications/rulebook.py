@@ -6,19 +6,22 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import structlog
 from django.db import transaction
 from django.db.models import Model
 
-from notifications.engine import POSTED, CompiledRule, compile_rule
+from notifications.engine import POSTED, CompiledRule, RuleInvalid, compile_rule
 from notifications.models import Rule, RuleRevision
 from notifications.models.rules import AudienceKind
 
 CACHE_S = 1.0
 """A rule that staff save takes effect here at once, in other processes within a second."""
-DIRECT = "direct"
-"""The built-in rule of ``POST /api/v1/notifications``."""
+DIRECT = "clarion:direct"
+"""The built-in rule of ``POST /api/v1/notifications``; no name that staff could give one of theirs."""
 
 Rules = Mapping[str, Sequence[CompiledRule]]
+
+log = structlog.get_logger(__name__)
 
 _active: dict[int, tuple[float, Rules]] = {}
 _compiled: dict[int, CompiledRule] = {}
@@ -51,13 +54,18 @@ def templates_of(rule: Rule) -> dict[str, dict[str, str]]:
 def save_revision(rule: Rule, author: Any = None) -> RuleRevision:
     """Make a revision of a rule as it is saved now, unless nothing has changed; return the current one.
 
+    The rule's row is locked first: two who save at once would else give the same number.
+
     Raises:
         RuleInvalid: the definition cannot be compiled; nothing is saved.
     """
+    list(Rule.objects.select_for_update(no_key=True).filter(pk=rule.pk).values_list("id"))
     definition = dict(POSTED) if rule.builtin else snapshot(rule, templates_of(rule))
     compile_rule(definition)
-    current = rule.revision
+    transaction.on_commit(lambda: forget(rule.game_id))  # also when only ``enabled`` has changed
+    current = RuleRevision.objects.filter(rule_id=rule.pk).order_by("-number").first()
     if current is not None and current.definition == definition:
+        rule.revision = current
         return current
     revision = RuleRevision(
         rule=rule, number=(current.number if current else 0) + 1, definition=definition, author=author
@@ -65,7 +73,6 @@ def save_revision(rule: Rule, author: Any = None) -> RuleRevision:
     Model.save(revision)  # append-only: this is the one place that appends
     rule.revision = revision
     rule.save(update_fields=["revision"])
-    transaction.on_commit(lambda: forget(rule.game_id))
     return revision
 
 
@@ -94,8 +101,12 @@ def active(game_id: int) -> Rules:
     rules: dict[str, list[CompiledRule]] = defaultdict(list)
     for rule in rows.select_related("revision"):
         assert rule.revision is not None
-        compiled_rule = compiled(rule.revision)
-        rules[compiled_rule.event_type].append(compiled_rule)
+        try:
+            usable = compiled(rule.revision)
+        except RuleInvalid:  # saved by another release: it must not stop the other rules
+            log.exception("rule.unusable", rule=rule.pk, revision=rule.revision.pk)
+            continue
+        rules[usable.event_type].append(usable)
     with _lock:
         _active[game_id] = (time.monotonic() + CACHE_S, dict(rules))
     return rules

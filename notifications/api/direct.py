@@ -3,63 +3,66 @@
 from typing import Any, ClassVar
 
 import msgspec
-import orjson
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from events import log
+from events import idempotency, log
 from events.api.auth import ApiKeyAuthentication, HasScope, caller_of
 from events.api.documents import problems
 from events.envelope import MAX_EVENT_BYTES, Envelope
-from events.envelope.attributes import player_problem
-from events.envelope.hazards import problems_in
-from events.errors import InvalidEvent
 from events.lanes import Lane
 from notifications import rulebook
+from notifications.api.fields import Category, Moment, PlayerKey, Text, Title
 from notifications.engine import POSTED
-from players.errors import PlayersError
+from notifications.engine.content import bounded
+from notifications.engine.templates import RenderFailed
+from notifications.engine.texts import BODY_MAX, TITLE_MAX
+from players.api.bodies import body_of
+from players.errors import BodyTooLarge
 
 PLAYERS_MAX = 1_000
+ID_MAX = 255
 SOURCE = "clarion:direct"
-
-
-class TooLong(PlayersError):
-    """The whole post is larger than one event may be."""
-
-    status = 413  # type: ignore[assignment]
-    slug = "too-large"
+ROUTE = "POST notifications"
+IDEMPOTENCY = OpenApiParameter(
+    "Idempotency-Key",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="Where the post has no id of its own: repeats within 24 h are done once, and answered the same",
+)
 
 
 class DirectIn(serializers.Serializer):  # type: ignore[type-arg]
     """What players are to be told."""
 
-    id = serializers.CharField(max_length=200, required=False, help_text="Makes repeats harmless")
-    players = serializers.ListField(
-        child=serializers.CharField(max_length=128), min_length=1, max_length=PLAYERS_MAX
-    )
-    category = serializers.RegexField(r"^[A-Za-z0-9_-]{1,40}$", default="general")
-    title = serializers.CharField(max_length=200)
-    body = serializers.CharField(max_length=4_000, required=False, allow_blank=True, default="")
-    data = serializers.DictField(required=False)  # type: ignore[assignment] # a field, as DRF collects them
-    expires = serializers.DateTimeField(required=False, allow_null=True)
+    id = Text(max_length=ID_MAX, required=False, help_text="Makes repeats harmless, for ever")
+    players = serializers.ListField(child=PlayerKey(), min_length=1, max_length=PLAYERS_MAX)
+    category = Category(default="general")
+    title = Title(max_length=TITLE_MAX)
+    body = Text(max_length=BODY_MAX, allow_blank=True, default="")
+    expires = Moment(required=False, allow_null=True, help_text="RFC 3339; class live needs it")
 
     def get_fields(self) -> Any:
-        """Add ``class``, which is no name in Python."""
-        kinds = serializers.ChoiceField(choices=["inbox", "live"], default="inbox")
-        return {**super().get_fields(), "class": kinds}
+        """Add ``class``, which is no name in Python, and ``data``, which is one of DRF's."""
+        return {
+            **super().get_fields(),
+            "class": serializers.ChoiceField(choices=["inbox", "live"], default="inbox"),
+            "data": serializers.DictField(required=False, help_text="At most 8 KiB of JSON"),
+        }
 
-    def validate_players(self, value: list[str]) -> list[str]:
-        """Each must be a usable id."""
-        for player in value:
-            if problem := player_problem(player):
-                raise serializers.ValidationError(problem)
-        return value
+    def validate_data(self, value: dict[str, Any]) -> dict[str, Any]:
+        """Refuse now what the engine would refuse for each player."""
+        try:
+            return bounded(value)
+        except RenderFailed as error:
+            raise serializers.ValidationError(str(error)) from None
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Ask for an end of what is live."""
+        """Refuse what is live and has no end."""
         if attrs["class"] == "live" and not attrs.get("expires"):
             raise serializers.ValidationError({"expires": "class live needs it"})
         return attrs
@@ -84,46 +87,48 @@ class DirectView(APIView):
     scopes: ClassVar[dict[str, str]] = {"POST": "events:write"}
 
     @extend_schema(
-        request=DirectIn, responses={202: DirectOut, **problems(400, 401, 403, 413, 415, 422, 429, 503)}
+        parameters=[IDEMPOTENCY],
+        request=DirectIn,
+        responses={202: DirectOut, **problems(400, 401, 403, 405, 409, 413, 415, 422, 429, 503)},
     )
     def post(self, request: Request) -> Response:
-        """Notify players. With the same id it is done once."""
-        if hazards := problems_in(orjson.dumps(_safe(request.data)).decode(), ""):
-            raise InvalidEvent(hazards)
-        form = DirectIn(data=request.data)
+        """Notify players. With the same id, or the same Idempotency-Key, it is done once."""
+        game_id = caller_of(request).game_id
+        payload, wanted = body_of(request)
+        form = DirectIn(data=wanted)
         form.is_valid(raise_exception=True)
-        wanted = dict(form.validated_data)
-        event_id = (
-            wanted.pop("id", None)
-            or request.headers.get("Idempotency-Key", "").strip('"')[:200]
-            or log.new_id()
-        )
-        rulebook.ensure_direct(caller_of(request).game_id)
-        outcome = log.append(
-            caller_of(request).game_id, [log.Entry(envelope=_envelope(event_id, wanted), lane=Lane.NORMAL)]
-        )[0]
-        assert not isinstance(outcome, log.Conflict)
-        status = "appended" if isinstance(outcome, log.Appended) else "duplicate"
+        post = dict(form.validated_data)
+        given_id = post.pop("id", None)
+        envelope = _envelope(given_id or _lasting_id(request, payload), post)
+        rulebook.ensure_direct(game_id)
+        outcome = log.append(game_id, [log.Entry(envelope=envelope, lane=Lane.NORMAL)])[0]
+        repeated = given_id is not None and isinstance(outcome, log.Duplicate)
         place = {name: getattr(outcome, name) for name in ("id", "stream", "version", "partition", "offset")}
-        return Response({"status": status, **place}, status=202)
+        return Response({"status": "duplicate" if repeated else "appended", **place}, status=202)
 
 
-def _envelope(event_id: str, wanted: dict[str, Any]) -> Envelope:
-    expires = wanted.pop("expires", None)
-    data = msgspec.json.encode(wanted).decode()
+def _lasting_id(request: Request, payload: bytes) -> str:
+    """Return an id for a post without one; repeats under its Idempotency-Key get the same.
+
+    What is kept under the key is this id, before anything is appended. So a process that
+    dies in between costs nothing: the log knows the id, or takes it now. The answer to a
+    repeat is the first one, since an event's place never changes.
+    """
+    key = idempotency.key_of(request.headers.get("Idempotency-Key"))
+    if key is None:
+        return log.new_id()
+    caller = caller_of(request)
+    asked = idempotency.Asked(api_key=caller.key_id, route=ROUTE, key=key, payload=payload)
+    return idempotency.once(asked, log.new_id)
+
+
+def _envelope(event_id: str, post: dict[str, Any]) -> Envelope:
+    expires = post.pop("expires", None)
+    data = msgspec.json.encode(post)
     if len(data) > MAX_EVENT_BYTES:
-        raise TooLong(f"the post takes {len(data)} bytes; at most {MAX_EVENT_BYTES} are allowed")
+        raise BodyTooLarge(MAX_EVENT_BYTES)
     return Envelope(
         id=event_id, source=SOURCE, type=POSTED["event_type"], subject=None, time=None,
-        datacontenttype="application/json", dataschema=None, data=data, data_encoding="json",
+        datacontenttype="application/json", dataschema=None, data=data.decode(), data_encoding="json",
         stream=f"{SOURCE}#{event_id}", expected_version=None, expires=expires, traceparent="", extensions="{}",
     )  # fmt: skip
-
-
-def _safe(data: Any) -> Any:
-    """Refuse what cannot be encoded at all."""
-    try:
-        orjson.dumps(data)
-    except orjson.JSONEncodeError:
-        raise InvalidEvent([("", "holds text or a number that cannot be kept")]) from None
-    return data

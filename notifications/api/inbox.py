@@ -17,6 +17,7 @@ from notifications.inbox import Action, Kind, apply
 from notifications.inbox.pages import LIMIT_MAX, page
 from notifications.inbox.states import IDS_MAX
 from players.api.auth import PlayerView, player_of
+from players.api.bodies import body_of
 
 NUMBER_MAX = 2**63 - 1
 
@@ -96,7 +97,7 @@ class StateOut(serializers.Serializer):  # type: ignore[type-arg]
 class InboxView(PlayerView):
     """``GET /api/v1/inbox``."""
 
-    @extend_schema(parameters=[InboxQuery], responses={200: InboxOut, **problems(401, 403, 422, 503)})
+    @extend_schema(parameters=[InboxQuery], responses={200: InboxOut, **problems(401, 403, 405, 422, 503)})
     def get(self, request: Request) -> Response:
         """Return what is in the inbox, newest first."""
         query = InboxQuery(data=request.query_params)
@@ -127,10 +128,12 @@ class StateView(PlayerView):
     kind: ClassVar[Kind]
     form: ClassVar[type[serializers.Serializer[Any]]] = StateIn
 
-    @extend_schema(request=StateIn, responses={200: StateOut, **problems(400, 401, 403, 422, 503)})
+    @extend_schema(
+        request=StateIn, responses={200: StateOut, **problems(400, 401, 403, 405, 413, 415, 422, 503)}
+    )
     def post(self, request: Request) -> Response:
         """Change the state of notifications; repeats change nothing."""
-        form = self.form(data=request.data)
+        form = self.form(data=body_of(request)[1])
         form.is_valid(raise_exception=True)
         ids: list[UUID] = form.validated_data.get("ids", [])
         action = Action(
@@ -161,7 +164,9 @@ class ArchiveView(StateView):
     kind = Kind.ARCHIVE
     form = IdsIn
 
-    @extend_schema(request=IdsIn, responses={200: StateOut, **problems(400, 401, 403, 422, 503)})
+    @extend_schema(
+        request=IdsIn, responses={200: StateOut, **problems(400, 401, 403, 405, 413, 415, 422, 503)}
+    )
     def post(self, request: Request) -> Response:
         """Archive notifications; repeats change nothing."""
         return super().post(request)
@@ -177,13 +182,14 @@ class AnnouncementsOut(serializers.Serializer):  # type: ignore[type-arg]
 class AnnouncementsView(PlayerView):
     """``GET /api/v1/announcements``."""
 
-    @extend_schema(responses={200: AnnouncementsOut, **problems(401, 403, 503)})
+    @extend_schema(responses={200: AnnouncementsOut, **problems(401, 403, 405, 503)})
     def get(self, request: Request) -> Response:
         """Return the current announcements."""
-        head = Game.objects.get(pk=player_of(request).game_id).announcements
-        items = [
-            described(announcements.item(row)) for row in announcements.current(player_of(request).game_id)
-        ]
+        player = player_of(request)
+        head = Game.objects.get(pk=player.game_id).announcements  # first, so that items may only be newer
+        rows = announcements.current(player.game_id)
+        read = announcements.read_by(player.pk, rows)
+        items = [described(announcements.item(row, read.get(row.pk))) for row in rows]
         return Response(_plain({"items": items, "announcements": head}))
 
 

@@ -1,6 +1,6 @@
 """The projection of the decisions hub: each event against each rule of its type, for each player."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -9,7 +9,7 @@ from events.hubs.projection import AfterCommit, Prepared, Projection
 from events.log.logged import LoggedEvent
 from notifications import rulebook
 from notifications.decisions.views import event_view, player_views
-from notifications.decisions.writing import Writer
+from notifications.decisions.writing import Writer, decided
 from notifications.engine import (
     POSTED,
     CompiledRule,
@@ -21,13 +21,15 @@ from notifications.engine import (
     audience,
     decide,
 )
+from notifications.engine.audiences import fault_of
 from notifications.ledger import accounts
 from notifications.models import FanOut, Notification
 from notifications.push import publish
 from players.known import ensure
+from players.profiles import ERASED
 
 PLAYERS_A_BATCH = 100
-"""More players would make the transaction long; a larger audience is worked off in pages."""
+"""More decisions would make the transaction long; a larger audience is worked off in pages."""
 NO_STATE = PlayerState()
 
 
@@ -39,19 +41,27 @@ class Matter:
     view: EventView
     found: tuple[tuple[CompiledRule, Reached | Missed], ...]
 
-    def players(self) -> Iterator[str]:
-        """Name the players to decide about in this batch; large audiences are left to their pages."""
-        if isinstance(self.view.data, dict) and isinstance(key := self.view.data.get("player_id"), str):
-            yield key
-        if self.event.type == "player.erased":
+    def addressed(self) -> Iterator[str]:
+        """Name the player of each decision of this batch; large audiences are left to their pages."""
+        if self.event.type == ERASED:
             yield self.event.stream
         for _, found in self.found:
             if not is_large(found):
                 yield from found.players
 
+    def mentioned(self) -> str | None:
+        """Name the player whose own event it is: they appear with it, also where no rule asks for it."""
+        key = self.view.data.get("player_id") if isinstance(self.view.data, dict) else None
+        return key if isinstance(key, str) and not fault_of(key) else None
+
 
 class Decisions(Projection):
-    """Rules to decisions to notifications, in the transaction of the checkpoint."""
+    """Rules to decisions to notifications, in the transaction of the checkpoint.
+
+    ``apply`` decides about what ``prepare`` has found, not about what it would find by then: so
+    the set of players cannot grow in between, whatever staff and other workers do meanwhile.
+    What may change, the profile and the tombstone, is read under the players' locks.
+    """
 
     name = "decisions"
 
@@ -59,35 +69,77 @@ class Decisions(Projection):
         """Find whom each event concerns; players appear with their first event."""
         now = datetime.now(UTC)
         matters: list[Matter] = []
-        keys: dict[int, set[str]] = {}
-        count = 0
+        keys = _Keys()
         for event in events:
             matter = _matter(event, now)
-            players = set(matter.players())
-            count += len(players)
-            if matters and count > PLAYERS_A_BATCH:
+            addressed = list(matter.addressed())
+            if matters and keys.count + len(addressed) > PLAYERS_A_BATCH:
                 break
             matters.append(matter)
-            keys.setdefault(event.game_id, set()).update(players)
-        ids = {
-            (game_id, key): player_id
-            for game_id, wanted in keys.items()
-            for key, player_id in ensure(game_id, wanted).items()
-        }
-        return Prepared(take=len(matters), locks=frozenset(ids.values()), state=(matters, ids))
+            keys.add(event.game_id, addressed, matter.mentioned())
+        ids = keys.ensured()
+        locks = frozenset(ids[player] for player in keys.addressed)
+        return Prepared(take=len(matters), locks=locks, state=(matters, ids))
 
     def apply(self, events: Sequence[LoggedEvent], prepared: Prepared) -> AfterCommit | None:
         """Decide, write, and return the push."""
         matters, ids = prepared.state
         now = datetime.now(UTC)
         views = player_views(prepared.locks)
-        writer = Writer(now=now, accounts=accounts(prepared.locks))
-        for matter in matters[: len(events)]:
-            if matter.event.type == "player.erased":
+        taken: Sequence[Matter] = matters[: len(events)]
+        known = decided(matter.event.id for matter in taken if matter.found)
+        writer = Writer(now=now, accounts=accounts(prepared.locks), decided=known)
+        desk = _Desk(writer=writer, ids=ids, views=views)
+        for matter in taken:
+            if matter.event.type == ERASED:
                 _forget(ids[matter.event.game_id, matter.event.stream], writer)
             for rule, found in matter.found:
-                _decide(writer, matter, rule, found, ids, views)
+                desk.decide(matter, rule, found)
         return partial(publish, changes) if (changes := writer.write()) else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Desk:
+    """What one transaction decides with."""
+
+    writer: Writer
+    ids: Mapping[tuple[int, str], int]
+    views: Mapping[int, PlayerView]
+
+    def decide(self, matter: Matter, rule: CompiledRule, found: Reached | Missed) -> None:
+        """Decide for each player of an audience, or leave a large one to its pages."""
+        event, now = matter.event, self.writer.now
+        if found.record is not None:
+            self.writer.note(event, found.record, None)
+        if is_large(found):
+            _fan_out(event, rule, len(found.players), now)
+            return
+        for key in found.players:
+            player_id = self.ids[event.game_id, key]
+            decision = decide(rule, matter.view, self.views[player_id], NO_STATE, now, reached=found)
+            self.writer.note(event, decision, player_id)
+
+
+class _Keys:
+    """The players of a batch: those to lock, and those who only have to be there."""
+
+    def __init__(self) -> None:
+        self.count = 0  # decisions, which is what takes time; players are fewer
+        self.addressed: set[tuple[int, str]] = set()
+        self._all: dict[int, set[str]] = {}
+
+    def add(self, game_id: int, addressed: Sequence[str], mentioned: str | None) -> None:
+        self.count += len(addressed)
+        self.addressed.update((game_id, key) for key in addressed)
+        self._all.setdefault(game_id, set()).update(addressed, [mentioned] if mentioned else [])
+
+    def ensured(self) -> dict[tuple[int, str], int]:
+        """Return the ids of all of them; missing ones are made."""
+        return {
+            (game_id, key): player_id
+            for game_id, wanted in self._all.items()
+            for key, player_id in ensure(game_id, wanted).items()
+        }
 
 
 def is_large(found: Reached | Missed) -> bool:
@@ -104,26 +156,6 @@ def _matter(event: LoggedEvent, now: datetime) -> Matter:
 def _may(rule: CompiledRule, event: LoggedEvent) -> bool:
     """Direct posts are Clarion's own events; a game's event of that name is none."""
     return rule.event_type != POSTED["event_type"] or event.source.startswith("clarion:")
-
-
-def _decide(
-    writer: Writer,
-    matter: Matter,
-    rule: CompiledRule,
-    found: Reached | Missed,
-    ids: dict[tuple[int, str], int],
-    views: dict[int, PlayerView],
-) -> None:
-    event = matter.event
-    if found.record is not None:
-        writer.note(event, found.record, None)
-    if is_large(found):
-        _fan_out(event, rule, len(found.players), writer.now)
-        return
-    for key in found.players:
-        player_id = ids[event.game_id, key]
-        decision = decide(rule, matter.view, views[player_id], NO_STATE, writer.now, reached=found)
-        writer.note(event, decision, player_id)
 
 
 def _fan_out(event: LoggedEvent, rule: CompiledRule, total: int, now: datetime) -> None:

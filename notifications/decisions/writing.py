@@ -1,11 +1,12 @@
 """From the engine's decisions to rows: decisions, notifications, counters. Inside the caller's transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid5
 
 import orjson
+import structlog
 
 from events.log.logged import LoggedEvent
 from notifications import engine, ledger
@@ -17,19 +18,32 @@ from notifications.push import Change
 NAMESPACE = UUID("6f9d0c7e-6d0f-5a57-9a55-7b1f0c6f3f2a")
 """Of notifications' ids, so that the same decision always makes the same id."""
 
+Key = tuple[int, int, str]
+"""Event, rule and the player's key, or '': there is one decision for each."""
+
+log = structlog.get_logger(__name__)
+
 
 @dataclass(kw_only=True)
 class Writer:
-    """Collects what one transaction decides, then writes it table by table."""
+    """Collects what one transaction decides, then writes it table by table.
+
+    What was decided before stays as it was: a batch that comes again, because somebody has set
+    a checkpoint back, adds nothing, takes no number, and does not stop its stream either.
+    """
 
     now: datetime
     accounts: Mapping[int, Account]
+    decided: frozenset[Key] = frozenset()
     decisions: list[Decision] = field(default_factory=list)
     notifications: list[Notification] = field(default_factory=list)
     touched: dict[int, Account] = field(default_factory=dict)
 
     def note(self, event: LoggedEvent, decision: engine.Decision, player_id: int | None) -> None:
         """Take one decision; a sent one takes the player's next number and sequence."""
+        if (event.id, decision.rule_id, decision.player) in self.decided:
+            log.warning("decision.repeated", event_id=event.event_id, rule=decision.rule_id)
+            return
         account = self.accounts[player_id] if player_id is not None else None
         uid = self._notify(event, decision, account) if account and decision.content else None
         if account:
@@ -97,6 +111,17 @@ class Writer:
         Notification.objects.bulk_create(self.notifications)
         ledger.write(self.touched)
         return [change for account in self.touched.values() if (change := account.change(self.now))]
+
+
+def decided(event_pks: Iterable[int], players: Iterable[str] | None = None) -> frozenset[Key]:
+    """Return what was decided before about these events (and players, where they are given).
+
+    It stays true while the caller holds the row that it works on, a checkpoint or an audience.
+    """
+    rows = Decision.objects.filter(event_id__in=set(event_pks))
+    if players is not None:
+        rows = rows.filter(player_key__in=set(players))
+    return frozenset(rows.values_list("event_id", "rule_id", "player_key"))
 
 
 def notification_uid(game_id: int, rule_id: int, event_pk: int, player_key: str) -> UUID:

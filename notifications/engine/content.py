@@ -111,7 +111,7 @@ class Posted:
             body=_shortened("body", clean(_text(given, "body", "")), BODY_MAX, notes),
             category=_category(given),
             class_=self.class_for(event),
-            data=_bounded(extra),
+            data=bounded(extra),
             expires=expires,
             locale="",
             notes=tuple(notes),
@@ -132,7 +132,7 @@ class _Pen:
         return _shortened(field, one_line(text) if lines == 1 else clean(text), limit, self.notes)
 
     def fill(self, shape: dict[str, Shaped]) -> dict[str, Any]:
-        return _bounded({name: self._filled(f"data.{name}", value) for name, value in shape.items()})
+        return bounded({name: self._filled(f"data.{name}", value) for name, value in shape.items()})
 
     def _filled(self, field: str, shape: Shaped) -> Any:
         if isinstance(shape, dict):
@@ -201,7 +201,7 @@ def is_category(text: str) -> bool:
     )
 
 
-def _bounded(data: dict[str, Any]) -> dict[str, Any]:
+def bounded(data: dict[str, Any]) -> dict[str, Any]:
     """Return the data if it can be stored and sent.
 
     Raises:

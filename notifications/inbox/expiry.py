@@ -1,41 +1,70 @@
 """The expiry of something unread is a change: devices drop it, and counters stay true."""
 
+import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from django.db import transaction
+from django.db.models import QuerySet
 
+from events.hubs.run import bound
 from notifications import ledger
 from notifications.inbox.states import counts_as_unread, item_of
+from notifications.ledger import Account
 from notifications.models import Notification
 from notifications.models.inbox import Gone
-from notifications.push import publish
+from notifications.push import Change, publish
 from players.locks import lock_players
 
 BATCH = 100
 
 
+def work_for(seconds: float) -> bool:
+    """Sweep for about so long; True when work is left. Beat calls it, and whoever drains lanes by age."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if expire_due() < BATCH:
+            return False
+    return True
+
+
 def expire_due(limit: int = BATCH) -> int:
-    """Take what has expired while unread out of inboxes; return how many. Call again while it is ``limit``."""
+    """Take what has expired while unread out of inboxes; return how many rows were looked at.
+
+    Call again while it is ``limit``. What a mark has read before it expired is noted as read,
+    and is no change: nothing that a device shows is different, and the next sweep passes it by.
+    """
     now = datetime.now(UTC)
-    due = Notification.objects.filter(
-        expires__lte=now, expires__isnull=False, read=None, archived=None, gone="", notification_class="inbox"
-    )
-    found = list(due.order_by("expires").values_list("id", "player_id")[:limit])
+    found = list(_due(now).order_by("expires").values_list("id", "player_id")[:limit])
     if not found:
         return 0
     players = frozenset(player for _, player in found)
     with transaction.atomic(durable=True):
+        bound()
         lock_players(players)
         accounts = ledger.accounts(players)
-        rows = list(due.filter(id__in=[row for row, _ in found]).order_by("player_id", "seq"))
-        for row in rows:
-            account = accounts[row.player_id]
-            account.unread -= counts_as_unread(row, account)
-            row.gone, row.gone_at, row.seq = Gone.EXPIRED, now, account.raise_head()
-            account.items[row.uid] = item_of(row)
-        Notification.objects.bulk_update(rows, ["gone", "gone_at", "seq"])
-        changed = {player: each for player, each in accounts.items() if each.head != each.began}
-        ledger.write(changed)
-        changes = [change for account in changed.values() if (change := account.change(now))]
+        changes = _expire(_due(now).filter(id__in=[row for row, _ in found]), accounts, now)
     publish(changes)
     return len(found)
+
+
+def _due(now: datetime) -> "QuerySet[Notification]":
+    return Notification.objects.filter(
+        expires__lte=now, expires__isnull=False, read=None, archived=None, gone="", notification_class="inbox"
+    )
+
+
+def _expire(due: Iterable[Notification], accounts: dict[int, Account], now: datetime) -> list[Change]:
+    rows = sorted(due, key=lambda row: (row.player_id, row.seq))
+    for row in rows:
+        account = accounts[row.player_id]
+        if counts_as_unread(row, account):
+            account.unread -= 1
+            row.gone, row.gone_at, row.seq = Gone.EXPIRED, now, account.raise_head()
+            account.items[row.uid] = item_of(row)
+        else:
+            row.read = account.read_at or now
+    Notification.objects.bulk_update(rows, ["gone", "gone_at", "seq", "read"])
+    changed = {player: each for player, each in accounts.items() if each.head != each.began}
+    ledger.write(changed)
+    return [change for account in changed.values() if (change := account.change(now))]

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from events.hubs.run import bound
 from notifications import ledger
 from notifications.frames import FIELDS, Item
 from notifications.ledger import Account
@@ -47,11 +48,12 @@ class Result:
 def apply(actions: Sequence[Action]) -> Mapping[int, Result]:
     """Apply the actions of any number of players in one transaction, then push; results by player.
 
-    Repeats change nothing. Ids that are not the player's are no changes.
+    Repeats change nothing. Ids that are not the player's, or of what is gone, are no changes.
     """
     players = frozenset(action.player_id for action in actions)
     now = datetime.now(UTC)
     with transaction.atomic(durable=True):
+        bound()
         lock_players(players)
         desk = _Desk(players, actions, now)
         for action in actions:
@@ -72,14 +74,23 @@ class _Desk:
             (row.player_id, row.uid): row
             for row in Notification.objects.filter(uid__in=wanted, player_id__in=self.accounts)
         }
-        self._announcements = {
-            row.uid: row for row in Announcement.objects.filter(uid__in=wanted - self._uids())
-        }
+        reading = {uid for action in actions if action.kind is Kind.READ for uid in action.ids}
+        self._announcements = self._current(reading - {uid for _, uid in self._rows})
+        self._known = self._read_before()
         self._changed: dict[UUID, Notification] = {}
         self._reads: list[AnnouncementRead] = []
 
-    def _uids(self) -> set[UUID]:
-        return {uid for _, uid in self._rows}
+    def _current(self, wanted: set[UUID]) -> dict[tuple[int, UUID], Announcement]:
+        games = {account.game_id for account in self.accounts.values()}
+        rows = Announcement.objects.filter(uid__in=wanted, game_id__in=games, gone="") if wanted else ()
+        return {(row.game_id, row.uid): row for row in rows}
+
+    def _read_before(self) -> set[tuple[int, int]]:
+        announcements = [row.pk for row in self._announcements.values()]
+        rows = AnnouncementRead.objects.filter(
+            player_id__in=self.accounts, announcement_id__in=announcements
+        ).values_list("player_id", "announcement_id")
+        return set(rows)
 
     def do(self, action: Action) -> None:
         account = self.accounts.get(action.player_id)
@@ -91,8 +102,8 @@ class _Desk:
             row = self._rows.get((account.id, uid))
             if row is not None and not row.gone:
                 self._change(account, row, action.kind)
-            elif uid in self._announcements and action.kind is Kind.READ:
-                self._read_announcement(account, self._announcements[uid])
+            elif row is None and action.kind is Kind.READ:
+                self._read_announcement(account, uid)
 
     def _change(self, account: Account, row: Notification, kind: Kind) -> None:
         counted = counts_as_unread(row, account)
@@ -127,7 +138,10 @@ class _Desk:
             account.moved.add("seen_through")
 
     def _still_unread(self, account: Account) -> int:
-        """Count what is unread beyond the mark: few rows, since the mark was just set. Pending changes count."""
+        """Count what is unread beyond the mark; what this transaction has changed is not in the table yet."""
+        left = [
+            uid for uid, row in self._changed.items() if row.player_id == account.id and _left_unread(row)
+        ]
         waiting = Notification.objects.filter(
             player_id=account.id,
             number__gt=account.read_through,
@@ -135,24 +149,19 @@ class _Desk:
             gone="",
             read=None,
             archived=None,
-        ).values_list("uid", flat=True)
-        return sum(1 for uid in waiting if not self._left_unread(uid))
-
-    def _left_unread(self, uid: UUID) -> bool:
-        changed = self._changed.get(uid)
-        return changed is not None and (changed.read is not None or changed.archived is not None)
-
-    def _read_announcement(self, account: Account, announcement: Announcement) -> None:
-        known = AnnouncementRead.objects.filter(player_id=account.id, announcement=announcement).exists()
-        pending = any(
-            read.player_id == account.id and read.announcement_id == announcement.pk for read in self._reads
         )
-        if not known and not pending:
-            read = AnnouncementRead(
-                player_id=account.id, announcement=announcement, seq=account.raise_head(), at=self.now
-            )
-            self._reads.append(read)
-            account.announcements_read.append(str(announcement.uid))
+        return waiting.exclude(uid__in=left).count()
+
+    def _read_announcement(self, account: Account, uid: UUID) -> None:
+        announcement = self._announcements.get((account.game_id, uid))
+        if announcement is None or (account.id, announcement.pk) in self._known:
+            return
+        self._known.add((account.id, announcement.pk))
+        read = AnnouncementRead(
+            player_id=account.id, announcement=announcement, seq=account.raise_head(), at=self.now
+        )
+        self._reads.append(read)
+        account.announcements_read.append(str(announcement.uid))
 
     def write(self) -> list[Change]:
         """Write what has changed; return the hints."""
@@ -174,6 +183,10 @@ def counts_as_unread(row: Notification, account: Account) -> bool:
         and row.archived is None
         and row.number > account.read_through
     )
+
+
+def _left_unread(row: Notification) -> bool:
+    return row.read is not None or row.archived is not None
 
 
 def item_of(row: Notification) -> Item:
