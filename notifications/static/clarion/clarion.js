@@ -72,8 +72,9 @@ class Listeners {
         this.#keep(name, (other) => listener !== undefined && other.listener !== listener);
     }
 
-    emit(name, value) {
-        this.#waiting.push([name, value]);
+    /** Tell events, each a name and a value; whatever listeners cause is told after all of them. */
+    emit(...events) {
+        this.#waiting.push(...events);
         if (this.#busy) return;
         this.#busy = true;
         while (this.#waiting.length) this.#tell(...this.#waiting.shift());
@@ -264,7 +265,7 @@ class Memory {
         const text = this.#attempt(() => this.#storage?.getItem(this.#key));
         try {
             const found = JSON.parse(text ?? "null");
-            const named = [found.epoch, found.device].every((name) => name === null || typeof name === "string");
+            const named = [found.epoch ?? "", found.device ?? ""].every((name) => typeof name === "string");
             const placed = isPlace(found.seq) && isPlace(found.announcements);
             return named && placed && Array.isArray(found.shown) ? found : null;
         } catch {
@@ -554,6 +555,7 @@ export class Clarion {
         this.#leave();
         this.#memory.forget();
         this.#player = null;
+        this.#forgetPlayer();
         this.#become("stopped", { detail: "the page has closed it" });
     }
 
@@ -601,14 +603,19 @@ export class Clarion {
         }
         const own = this.#ownDevice === null ? "" : `:${this.#ownDevice}`;
         if (!this.#memory.isOpen) this.#memory.open(`clarion:${this.#base}:${player}${own}`);
-        if (player === before) return;
         this.#player = player;
-        this.#head = this.#memory.seq;
-        this.#announcementsHead = this.#memory.announcements;
+        if (before !== null && player !== before) {
+            this.#forgetPlayer();
+            this.#emit("reset", undefined);
+        }
+        this.#head = Math.max(this.#head, this.#memory.seq);
+        this.#announcementsHead = Math.max(this.#announcementsHead, this.#memory.announcements);
+    }
+
+    #forgetPlayer() {
+        this.#head = this.#announcementsHead = this.#unreadHead = 0;
         this.#unread = this.#listed = null;
-        this.#unreadHead = 0;
         this.#marks = { seenThrough: null, readThrough: null };
-        if (before !== null) this.#emit("reset", undefined);
     }
 
     /** Have a device's name to itself: a duplicated tab begins with a copy of its twin's storage. */
@@ -764,8 +771,8 @@ export class Clarion {
         if (this.#acked < memory.seq) this.#acknowledge();
         this.#planRenewal(parsed(frame.token_expires));
         this.#become("connected");
-        if (missed) this.#emit("reset", undefined);
-        this.#count(frame.unread, frame.head);
+        const news = missed ? [["reset", undefined]] : [];
+        this.#listeners.emit(...news, ...this.#counted(frame.unread, frame.head));
     }
 
     /** Follow from the server's place on: what came before is the inbox's matter. */
@@ -791,14 +798,13 @@ export class Clarion {
         const marks = { seenThrough: more.seen_through, readThrough: more.read_through };
         const moved = this.#move(marks);
         const news = inOrder(items, memory.seq).map((item) => this.#judge(item));
+        if (moved) news.push(["marks", { ...this.#marks }]);
+        if (more.announcements_read?.length) news.push(["announcementsRead", more.announcements_read]);
         memory.seq = to;
         memory.save();
         this.#head = Math.max(this.#head, to);
         this.#acknowledge();
-        for (const [name, value] of news) this.#emit(name, value);
-        if (moved) this.#emit("marks", { ...this.#marks });
-        if (more.announcements_read?.length) this.#emit("announcementsRead", more.announcements_read);
-        this.#count(unread, to);
+        this.#listeners.emit(...news, ...this.#counted(unread, to));
     }
 
     #move({ seenThrough, readThrough }) {
@@ -837,15 +843,16 @@ export class Clarion {
             this.#sync();
             return;
         }
-        const news = inOrder(items, memory.announcements);
+        const news = inOrder(items, memory.announcements).map((item) => this.#judgeAnnouncement(item));
         memory.announcements = to;
         memory.save();
         this.#announcementsHead = Math.max(this.#announcementsHead, to);
-        for (const item of news) {
-            const gone = this.#goneAs(item);
-            if (gone) this.#emit("announcementGone", { id: item.id, gone });
-            else this.#emit("announcement", item);
-        }
+        this.#listeners.emit(...news);
+    }
+
+    #judgeAnnouncement(item) {
+        const gone = this.#goneAs(item);
+        return gone ? ["announcementGone", { id: item.id, gone }] : ["announcement", item];
     }
 
     #heartbeat({ head, announcements, now }) {
@@ -881,13 +888,13 @@ export class Clarion {
         this.#emit("status", { mode, detail });
     }
 
-    /** Know an unread count, unless a later one is known. */
-    #count(unread, head) {
-        if (!Number.isInteger(unread) || head < this.#unreadHead) return;
+    /** Know an unread count, unless a later one is known; return the events that this makes. */
+    #counted(unread, head) {
+        if (!Number.isInteger(unread) || head < this.#unreadHead) return [];
         this.#unreadHead = head;
-        if (unread === this.#unread) return;
+        if (unread === this.#unread) return [];
         this.#unread = unread;
-        this.#emit("unread", unread);
+        return [["unread", unread]];
     }
 
     // -- what we say to the server -------------------------------------------------------------------
@@ -1017,13 +1024,13 @@ export class Clarion {
         const sameNumbering = answer.epoch === undefined || [null, answer.epoch].includes(this.#memory.epoch);
         if (sameNumbering && isPlace(answer.head)) {
             this.#head = Math.max(this.#head, answer.head);
-            this.#count(answer.unread, answer.head);
+            this.#listeners.emit(...this.#counted(answer.unread, answer.head));
         }
         return answer;
     }
 
     #emit(name, value) {
-        this.#listeners.emit(name, value);
+        this.#listeners.emit([name, value]);
     }
 }
 
