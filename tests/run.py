@@ -81,7 +81,7 @@ def services(tally: Tally) -> None:
     if away:
         _unreachable(tally, f"tests on services: {', '.join(away)} did not answer")
         return
-    _pytest(tally, "not browser", ["-n", "2"], CLARION_TEST_BACKEND="services")
+    _pytest(tally, "not browser and not embedded", ["-n", "2"], CLARION_TEST_BACKEND="services")
 
 
 def javascript(tally: Tally) -> None:

@@ -27,15 +27,15 @@ def clean_environment(**variables: str) -> dict[str, str]:
     return kept | variables
 
 
-def finished(*command: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a command that is expected to end by itself."""
+def finished(*command: str, seconds: float = START_S, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a command that is expected to end by itself within some seconds."""
     return subprocess.run(
         [sys.executable, *command],
         cwd=ROOT,
         env=clean_environment(**variables),
         capture_output=True,
         text=True,
-        timeout=START_S,
+        timeout=seconds,
         check=False,
     )
 

@@ -16,6 +16,8 @@ from websockets.sync.client import connect
 
 from tests.config.processes import MANAGE, STOP_S, Up, finished
 
+pytestmark = pytest.mark.embedded
+
 
 def player_token(server: Up) -> str:
     """Return a token of one of the demo's players, as its page gets it."""

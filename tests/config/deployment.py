@@ -1,0 +1,132 @@
+"""Clarion on services, started as the Procfile says, on a database and a virtual host of its own."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import IO, Self
+
+import httpx
+import psycopg
+
+from tests.config.processes import MANAGE, ROOT, STOP_S, clean_environment, finished, free_port
+
+POSTGRES = "postgres://postgres@127.0.0.1:5432"
+REDIS_NUMBER = 11
+"""Clarion's keys there begin with the prefix, so several deployments may share it."""
+READY_S = 90.0
+LINE = re.compile(r"^([a-z-]+): (.+)$", re.MULTILINE)
+
+
+class Services:
+    """Web, two workers and beat against PostgreSQL, Redis and RabbitMQ; serves when made."""
+
+    def __init__(self, name: str, **variables: str) -> None:
+        """``name`` keeps it apart from other deployments on the same servers."""
+        self.name = f"clarion_{name}_{os.getpid()}"
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._rabbit = shutil.which("rabbitmqctl") is not None and self._rabbitmqctl("add_vhost", self.name)
+        vhost = self.name if self._rabbit else "/"
+        self.environment = {
+            "DATABASE_URL": f"{POSTGRES}/{self.name}",
+            "REDIS_URL": f"redis://127.0.0.1:6379/{REDIS_NUMBER}",
+            "CELERY_BROKER_URL": f"amqp://guest:guest@127.0.0.1:5672/{vhost}",
+            "SECRET_KEY": f"{name}: a secret that only tests know, and long enough for every check",
+            "CLARION_TOKEN_KEY": f"{name}: a token key that only tests know, and long enough too",
+            "CLARION_ALLOWED_HOSTS": "127.0.0.1",
+            "CLARION_CSRF_TRUSTED_ORIGINS": self.url,
+            "CLARION_HTTPS": "0",
+            "CLARION_PREFIX": f"{self.name}:",
+            "PORT": str(self.port),
+            **variables,
+        }
+        self._logs = Path(tempfile.mkdtemp(prefix=f"{self.name}-"))
+        self._files: list[IO[bytes]] = []
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        try:
+            self._begin()
+        except BaseException:
+            self._end()
+            raise
+
+    def start(self, kind: str) -> None:
+        """Start a kind of process, such as ``web`` or ``worker``."""
+        command = dict(LINE.findall((ROOT / "Procfile").read_text()))[kind]
+        log = (self._logs / f"{kind}.log").open("ab")
+        self._files.append(log)
+        path = f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}"
+        self.processes[kind] = subprocess.Popen(
+            ["/bin/sh", "-c", f"exec {command}"],
+            cwd=ROOT,
+            env=clean_environment(**self.environment) | {"PATH": path},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # a stop reaches a worker's children too
+        )
+
+    def printed(self, kind: str) -> str:
+        """Return what a kind of process has printed."""
+        return (self._logs / f"{kind}.log").read_text(errors="replace")
+
+    def _begin(self) -> None:
+        with psycopg.connect(f"{POSTGRES}/postgres", autocommit=True) as postgres:
+            postgres.execute(f'CREATE DATABASE "{self.name}"')
+        if self._rabbit:
+            self._rabbitmqctl("set_permissions", "-p", self.name, "guest", ".*", ".*", ".*")
+        migrated = finished(MANAGE, "migrate", "--noinput", seconds=READY_S, **self.environment)
+        assert migrated.returncode == 0, migrated.stderr
+        for kind in ("web", "worker-urgent", "worker", "beat"):
+            self.start(kind)
+        self._wait_until_ready()
+
+    def _wait_until_ready(self) -> None:
+        end = time.monotonic() + READY_S
+        while True:
+            dead = [kind for kind, process in self.processes.items() if process.poll() is not None]
+            if dead or time.monotonic() > end:
+                said = "\n".join(f"{kind}: {self.printed(kind)[-3_000:]}" for kind in self.processes)
+                raise AssertionError(f"{dead or 'it'} did not start:\n{said}")
+            try:
+                if httpx.get(f"{self.url}/readyz", timeout=5).json()["status"] == "ok":
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.2)
+
+    def _end(self) -> None:
+        for process in self.processes.values():
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
+        end = time.monotonic() + STOP_S
+        for process in self.processes.values():
+            try:
+                process.wait(max(0.0, end - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        for file in self._files:
+            file.close()
+        with psycopg.connect(f"{POSTGRES}/postgres", autocommit=True) as postgres:
+            postgres.execute(f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
+        if self._rabbit:
+            self._rabbitmqctl("delete_vhost", self.name)
+        shutil.rmtree(self._logs, ignore_errors=True)
+
+    @staticmethod
+    def _rabbitmqctl(*command: str) -> bool:
+        """Tell whether it did it: only the broker's own user may."""
+        return not subprocess.run(
+            ["rabbitmqctl", "--quiet", *command], capture_output=True, check=False
+        ).returncode
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
