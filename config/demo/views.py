@@ -42,7 +42,13 @@ def play(request: HttpRequest) -> HttpResponse:
     game = _game()
     config = {
         "game": game.slug,
-        "players": [{"key": each.key, "name": each.name, "locale": each.locale} for each in PLAYERS],
+        "players": [
+            {"key": each.key, "name": each.name, "locale": each.locale, "timezone": each.timezone}
+            for each in PLAYERS
+        ],
+        "categories": list(
+            dict.fromkeys(each.category for each in TYPES if each.notification_class == "inbox")
+        ),
         "token_url": reverse("play-token"),
         "send_url": reverse("play-send"),
         "clock_url": reverse("play-clock"),

@@ -1,0 +1,1 @@
+"""The demo: what it installs, what happens in it, who may play it."""
