@@ -13,7 +13,6 @@ from notifications.gateway.repair import Repair
 from notifications.gateway.socket import Socket
 from notifications.gateway.sockets import Sockets
 from notifications.gateway.supervision import supervised
-from notifications.inbox import Action
 from notifications.push import Newest
 
 END_S = 2.0
@@ -29,17 +28,18 @@ class Gateway:
         """Start the tasks."""
         self.draining = False
         self.sockets = Sockets()
-        self._repair = Repair(self.sockets)
-        self._delivery = Delivery(self.sockets, self._repair)
-        self._look = Look(self.sockets, self._repair)
-        self._gathering = Gathering(self.sockets, uuid.uuid4())
-        self._tasks = [
-            supervised("subscription", self._delivery.subscribe),
-            supervised("delivery", self._delivery.run),
-            supervised("repair", self._repair.run),
-            supervised("look", self._look.run),
-            supervised("gather", self._gathering.run),
-        ]
+        self.repair = Repair(self.sockets)
+        self.delivery = Delivery(self.sockets, self.repair)
+        self.look = Look(self.sockets, self.repair)
+        self.gathering = Gathering(self.sockets, uuid.uuid4())
+        work = {
+            "subscription": self.delivery.subscribe,
+            "delivery": self.delivery.run,
+            "repair": self.repair.run,
+            "look": self.look.run,
+            "gathering": self.gathering.run,
+        }
+        self.tasks = {name: supervised(name, run) for name, run in work.items()}
 
     async def register(self, socket: Socket) -> None:
         """Know a socket, before its player's head is read: a change is then in the read or in a later hint.
@@ -49,40 +49,32 @@ class Gateway:
         self.sockets.add(socket)
         if socket.device:
             newest = Newest(socket.player_id, socket.device, socket.id, socket.since)
-            await self._delivery.replace(newest)
-            self._gathering.connected(newest)
+            await self.delivery.replace(newest)
+            self.gathering.connected(newest)
 
     def forget(self, socket: Socket) -> None:
         """Forget a socket."""
         self.sockets.remove(socket)
-        self._repair.forget(socket)
-
-    def fell_behind(self, socket: Socket) -> None:
-        """Have a socket repaired, together with all others that are behind."""
-        self._repair.fell_behind(socket)
+        self.repair.forget(socket)
 
     def acked(self, socket: Socket, seq: int) -> None:
         """Take an ack; what waited for it goes on."""
         socket.ack(seq)
-        self._gathering.ack(socket)
+        self.gathering.ack(socket)
         if socket.lacks:
-            self._repair.fell_behind(socket)
-
-    def act(self, action: Action, socket: Socket) -> bool:
-        """Take a state, to be written with all others of the moment; False when too many wait."""
-        return self._gathering.act(action, socket)
+            self.repair.fell_behind(socket)
 
     async def drained(self) -> None:
         """End when the process stops and the last socket has gone: nobody counts as here any more."""
-        if not self.draining or self.sockets.count or not self._tasks:
+        if not self.draining or self.sockets.count or not self.tasks:
             return
-        tasks, self._tasks = self._tasks, []
-        for task in tasks:
+        tasks, self.tasks = self.tasks, {}
+        for task in tasks.values():
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks.values(), return_exceptions=True)
         try:
             async with asyncio.timeout(END_S):
-                await self._gathering.close()
+                await self.gathering.close()
         except Exception as error:  # noqa: BLE001 - the lease ends by itself
             log.warning("gateway.end_failed", error=type(error).__name__)
 

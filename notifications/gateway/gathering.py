@@ -4,7 +4,6 @@ import asyncio
 import socket as hosts
 import uuid
 from collections import deque
-from collections.abc import Sequence
 from time import monotonic
 from typing import NamedTuple
 
@@ -43,6 +42,7 @@ class Gathering:
         """Take the sockets, and the name under which their players are present."""
         self._sockets, self._gateway = sockets, gateway
         self._asked: deque[Asked] = deque()
+        self._alone = 0  # so many of the first ones are tried one by one
         self._acks: dict[tuple[int, str], int] = {}
         self._newest: list[Newest] = []
         self._present: frozenset[int] = frozenset()
@@ -93,13 +93,26 @@ class Gathering:
             try:
                 await threads.query(_apply, [each.action for each in portion])
             except Exception as error:  # noqa: BLE001 - each client is told, and may try again
-                log.warning("gateway.states_refused", error=type(error).__name__, states=len(portion))
-                if is_transient(error):
-                    portion += self._asked
-                    self._asked.clear()
-                await _refuse(portion)
+                await self._refuse(portion, error)
+
+    async def _refuse(self, portion: list[Asked], error: Exception) -> None:
+        """Refuse what could not be written: all that waits when the database is away, else only what is at fault."""
+        if is_transient(error):
+            portion += self._asked
+            self._asked.clear()
+            self._alone = 0
+        elif len(portion) > 1:
+            self._asked.extendleft(reversed(portion))
+            self._alone = len(portion)
+            return
+        log.warning("gateway.states_refused", error=type(error).__name__, states=len(portion))
+        for action, socket in portion:
+            await socket.refuse(action.kind, "unavailable", "it was not stored; send it again", retry_after=1)
 
     def _portion(self) -> list[Asked]:
+        if self._alone:
+            self._alone -= 1
+            return [self._asked.popleft()]
         portion: list[Asked] = []
         players: set[int] = set()
         ids = 0
@@ -142,13 +155,6 @@ class Gathering:
                 raise
         else:
             self._present, self._renewed = here, monotonic()
-
-
-async def _refuse(asked: Sequence[Asked]) -> None:
-    for each in asked:
-        await each.socket.refuse(
-            each.action.kind, "unavailable", "it was not stored; send it again", retry_after=1
-        )
 
 
 def _apply(actions: list[Action]) -> None:

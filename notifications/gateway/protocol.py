@@ -86,7 +86,7 @@ class Ping(msgspec.Struct, frozen=True, tag="ping"):
 
 ClientMessage = Connect | Ack | Seen | Read | Archive | Sync | Token | Ping
 _decode = msgspec.json.Decoder(ClientMessage).decode
-_members = msgspec.json.Decoder(dict[str, Any]).decode
+members = msgspec.json.Decoder(dict[str, Any]).decode
 _UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError)
 
 
@@ -101,7 +101,7 @@ def decode(text: str) -> ClientMessage | None:
 def kind_of(text: str) -> str | None:
     """Return a message's type, or None when it is no JSON object with a type in it."""
     try:
-        kind = _members(text).get("type")
+        kind = members(text).get("type")
     except _UNREADABLE:
         return None
     return kind if isinstance(kind, str) else None

@@ -168,7 +168,7 @@ class Session:
             )
         )
         socket.ready = True
-        self._gateway.fell_behind(socket)  # whatever came since the head was read
+        self._gateway.repair.fell_behind(socket)  # whatever came since the head was read
 
     # -- talking ---------------------------------------------------------------------------------------
 
@@ -204,7 +204,7 @@ class Session:
     async def _act(self, message: State) -> None:
         socket, kind = self._socket, KINDS[type(message)]
         try:
-            taken = self._gateway.act(action_of(socket.player_id, message), socket)
+            taken = self._gateway.gathering.act(action_of(socket.player_id, message), socket)
         except Unusable as error:
             await socket.refuse(kind, "invalid", str(error))
             return

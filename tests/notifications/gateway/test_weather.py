@@ -1,0 +1,122 @@
+"""Bad weather, as it is: Redis away, hints lost, subscriptions broken. No socket is closed, all arrives."""
+
+import asyncio
+import logging
+
+import pytest
+import redis
+from django.conf import settings
+
+from notifications import announcements
+from notifications.gateway import look, supervision
+from notifications.push import publishing
+from notifications.push.redis import RedisTransport
+from tests.config.processes import free_port
+from tests.notifications.gateway.devices import GatewayThread, titles
+from tests.notifications.gateway.eventually import eventually
+from tests.notifications.gateway.scene import Scene
+from tests.notifications.gateway.transports import Interrupted, NobodyHears
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def interrupted(monkeypatch: pytest.MonkeyPatch) -> Interrupted:
+    """A subscription that breaks when the test says so, and comes back after a while that tests can use."""
+    monkeypatch.setattr(supervision, "PAUSE_S", (0.3, 0.3))
+    made = Interrupted()
+    publishing.use(made)
+    return made
+
+
+@pytest.fixture(autouse=True)
+def _own_transport_again() -> None:
+    """Leave no transport of these tests behind."""
+    yield
+    publishing.use(None)
+
+
+def test_with_every_hint_lost_changes_arrive_within_the_look_of_a_second(scene: Scene) -> None:
+    assert look.LOOK_S == 1.0
+    publishing.use(NobodyHears())
+    with GatewayThread() as gateway:
+        alice = gateway.device(scene.token())
+        said = scene.tells()
+        assert titles(alice.hears_changes(1)) == said
+
+
+def test_while_redis_is_away_no_socket_is_closed_and_changes_arrive(scene: Scene) -> None:
+    publishing.use(RedisTransport(f"redis://127.0.0.1:{free_port()}/0", "nobody-"))
+    with GatewayThread() as gateway:
+        alice = gateway.device(scene.token(), device="phone")
+        for to in (1, 2):
+            said = scene.tells()
+            assert titles(alice.hears_changes(to)) == said
+        alice.says("read", through=1)
+        assert alice.hears("changes")["read_through"] == 1
+
+
+@pytest.mark.usefixtures("no_look")
+def test_what_was_published_between_two_subscriptions_is_read_after_the_second(
+    interrupted: Interrupted, scene: Scene
+) -> None:
+    with GatewayThread() as gateway:
+        alice = gateway.device(scene.token())
+        eventually(lambda: interrupted.subscriptions == 1)
+        interrupted.breaks()
+        lost = scene.tells()
+        announcements.put(scene.game.id, title="lost, too")
+        frames = alice.hears_until(lambda frame: frame["type"] == "changes" and frame["to"] == 1)
+        assert interrupted.subscriptions == 2
+        assert set(titles(frames)) == {*lost, "lost, too"}
+        now = scene.tells()
+        assert titles(alice.hears_changes(2)) == now
+
+
+@pytest.mark.usefixtures("no_look")
+def test_a_subscription_that_keeps_breaking_is_told_once(
+    interrupted: Interrupted, scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(supervision, "PAUSE_S", (0.0, 0.0))
+    with caplog.at_level(logging.WARNING), GatewayThread() as gateway:
+        gateway.device(scene.token())
+        for number in range(1, 4):
+            eventually(lambda number=number: interrupted.subscriptions == number)
+            interrupted.breaks()
+        eventually(lambda: interrupted.subscriptions == 4)
+    told = [record for record in caplog.records if "gateway.task_failed" in record.getMessage()]
+    assert len(told) == 1
+
+
+async def test_a_task_that_ends_is_run_again_for_as_long_as_the_process_lives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(supervision, "PAUSE_S", (0.0, 0.0))
+    runs, reached = 0, asyncio.Event()
+
+    async def work() -> None:
+        nonlocal runs
+        runs += 1
+        if runs == 5:
+            reached.set()
+            await asyncio.Event().wait()
+        if runs % 2:
+            raise ValueError
+
+    task = supervision.supervised("test", work)
+    await asyncio.wait_for(reached.wait(), 20)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+@pytest.mark.services
+def test_when_redis_cuts_every_connection_pushes_go_on(gateway: GatewayThread, scene: Scene) -> None:
+    """Both ends lose their connections, as when Redis is restarted."""
+    alice = gateway.device(scene.token())
+    for to in range(1, 4):
+        with redis.Redis.from_url(settings.REDIS_URL) as client:
+            client.client_kill_filter(_type="pubsub")
+            client.client_kill_filter(_type="normal", skipme=True)
+        said = scene.tells()
+        assert titles(alice.hears_changes(to)) == said
