@@ -9,11 +9,11 @@ from django.db import connection, transaction
 
 from events import hints
 from events.envelope import Envelope
-from events.errors import InsideTransaction
+from events.errors import InsideTransaction, UnknownGame
 from events.log.entries import Entry, Outcome
 from events.log.group import Call, Committer
 from events.log.judge import Ledger
-from events.log.partitions import number_of, partition_ids
+from events.log.partitions import forget, number_of, partition_ids
 from events.log.postgres import PostgresStore
 from events.log.sqlite import SQLiteStore
 from events.log.store import Identity, Store, StreamKey
@@ -99,7 +99,15 @@ def _ledger(
 ) -> Ledger:
     """Lock first, then look: what is read here stays true until commit."""
     store.begin()
-    locked = store.lock(sorted({partition_id for pairs in placed for _, partition_id in pairs}))
+    wanted = {
+        partition_id: call.game_id
+        for call, pairs in zip(calls, placed, strict=True)
+        for _, partition_id in pairs
+    }
+    locked = store.lock(sorted(wanted))
+    if gone := wanted.keys() - {heads.id for heads in locked}:
+        forget()  # the game was deleted since its partitions were read
+        raise UnknownGame(wanted[gone.pop()])
     envelopes = [(call.game_id, entry.envelope) for call in calls for entry in call.entries]
     identities = list(dict.fromkeys(Identity(game, event.source, event.id) for game, event in envelopes))
     streams = list(dict.fromkeys(StreamKey(game, event.stream) for game, event in envelopes))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from django.db import DataError, Error, IntegrityError, close_old_connections, connection
+from django.db import DataError, Error, IntegrityError, connection
 
 from events.errors import EventsError, InvalidEvent, LogUnavailable
 from events.faults import sqlstate
@@ -79,6 +79,11 @@ class Committer:
             while group := self._next_group():
                 self._work(group)
         finally:
+            with self._changed:
+                if (
+                    self._leader is threading.current_thread()
+                ):  # a fault ended it: the next call starts another
+                    self._leader = None
             connection.close()
 
     def _next_group(self) -> list[Call]:
@@ -88,25 +93,27 @@ class Committer:
             group: list[Call] = []
             size = 0
             while self._calls and (not group or size + len(self._calls[0].entries) <= GROUP_ENTRIES):
-                group.append(self._calls.popleft())
-                size += len(group[-1].entries)
+                call = self._calls.popleft()
+                if call.future.set_running_or_notify_cancel():  # else its caller has gone; later ones cannot
+                    group.append(call)
+                    size += len(call.entries)
             if not group:
                 self._leader = None  # under the lock: whoever calls next starts another
             return group
 
     def _work(self, group: list[Call]) -> None:
-        """Commit a group; if its data is at fault, caller by caller, so that each gets its own answer."""
+        """Commit a group; if one caller may be at fault, caller by caller, so that each gets its own answer."""
         try:
             outcomes = self._attempt(group)
-        except (IntegrityError, DataError) as error:
-            if len(group) == 1:
+        except Exception as error:  # noqa: BLE001 - every caller gets an answer, whatever went wrong
+            if len(group) > 1 and _is_one_callers(error):
+                for call in group:
+                    self._work([call])
+            elif isinstance(error, IntegrityError | DataError):
                 self._work_alone(group[0], error)
             else:
                 for call in group:
-                    self._work([call])
-        except Exception as error:  # noqa: BLE001 - every caller gets an answer, whatever went wrong
-            for call in group:
-                call.future.set_exception(_answer(error))
+                    call.future.set_exception(_answer(error))
         else:
             for call, result in zip(group, outcomes, strict=True):
                 call.future.set_result(result)
@@ -125,13 +132,27 @@ class Committer:
             call.future.set_exception(_answer(again))
 
     def _attempt(self, group: Sequence[Call]) -> list[list[Outcome]]:
-        close_old_connections()
+        _drop_if_broken()
         try:
             return self._commit(group)
         except Error as error:
             if sqlstate(error) != LOCK_NOT_AVAILABLE or not end_frozen_holder():
                 raise
             return self._commit(group)
+
+
+def _is_one_callers(error: Exception) -> bool:
+    """Tell whether an error lies in what one caller gave (SQLSTATE 22, 23, a game that is gone)."""
+    return isinstance(error, IntegrityError | DataError) or not isinstance(error, Error)
+
+
+def _drop_if_broken() -> None:
+    """Close a broken connection and keep every other, whatever CONN_MAX_AGE says: the leader's is reserved.
+
+    A pool may be empty when the leader asks for its next one, and stay so while all wait for the leader.
+    """
+    connection.close_at = None
+    connection.close_if_unusable_or_obsolete()
 
 
 def _answer(error: Exception) -> Exception:

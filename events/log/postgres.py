@@ -43,7 +43,8 @@ class PostgresStore(Store):
         with _cursor() as cursor:
             cursor.execute(
                 "SELECT set_config('lock_timeout', %s, true), set_config('statement_timeout', %s, true),"
-                " set_config('idle_in_transaction_session_timeout', %s, true), set_config('application_name', %s, true)",
+                " set_config('idle_in_transaction_session_timeout', %s, true),"
+                " set_config('application_name', %s, true)",
                 [str(LOCK_TIMEOUT_MS), str(STATEMENT_TIMEOUT_MS), str(STATEMENT_TIMEOUT_MS), APPLICATION],
             )
 

@@ -50,8 +50,8 @@ BODIES = st.binary(max_size=60) | (
 CONTENT_TYPES = st.sampled_from(
     [
         STRUCTURED, BATCH, JSON, JSON, f"{JSON}; charset=utf-8", "", "text/plain", "application/octet-stream",
-    "application/cloudevents+avro", "APPLICATION/CLOUDEVENTS+JSON", "application/json; charset=\xff", ";",
-    "x" * 300,
+        "application/cloudevents+avro", "APPLICATION/CLOUDEVENTS+JSON", "application/json; charset=\xff", ";",
+        "x" * 300,
     ]
 )  # fmt: skip
 _ODD_HEADERS = st.dictionaries(
