@@ -13,7 +13,8 @@ from notifications.push import Change
 from players.models import Player
 
 COLUMNS = (
-    "head", "number", "unread", "decisions", "seen_through", "seen_seq", "seen_at", "read_through", "read_seq", "read_at",
+    "head", "number", "unread", "decisions",
+    "seen_through", "seen_seq", "seen_at", "read_through", "read_seq", "read_at",
 )  # fmt: skip
 _TYPES = ("int8", "int8", "int4", "int8", "int8", "int8", "timestamptz", "int8", "int8", "timestamptz")
 
