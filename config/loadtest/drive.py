@@ -2,10 +2,13 @@
 
 import asyncio
 import time
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 import httpx
+from websockets.exceptions import InvalidHandshake
 
-from config.loadtest.devices import Device
+from config.loadtest.devices import Device, DeviceLost
 from config.loadtest.plan import Plan
 from config.loadtest.tally import Result, Tally
 
@@ -23,8 +26,15 @@ async def drive(plan: Plan) -> Result:
     """Run a plan against its server.
 
     Raises:
-        LoadTestFailed: a token, a socket or an event was refused, with what the server said.
+        LoadTestFailed: the server is not there, or has refused a token, a socket or an event; with what it said.
     """
+    try:
+        return await _drive(plan)
+    except (httpx.HTTPError, DeviceLost, InvalidHandshake, OSError) as error:
+        raise LoadTestFailed(f"{type(error).__name__}: {error}") from error
+
+
+async def _drive(plan: Plan) -> Result:
     tally = Tally(plan.run)
     limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
     headers = {"Authorization": f"Bearer {plan.key}"}
@@ -34,11 +44,13 @@ async def drive(plan: Plan) -> Result:
             for player, token in await _tokens(http, plan)
         ]
         sockets = asyncio.gather(*(device.run() for device in devices))
-        await _or_failure(sockets, asyncio.gather(*(device.ready.wait() for device in devices)), SOCKETS_S)
-        await _or_failure(sockets, _post_all(http, plan, tally), None)
-        await _or_failure(sockets, _all_arrived(tally), None)
-        sockets.cancel()
-        await asyncio.gather(sockets, return_exceptions=True)
+        try:
+            await _while_all_live(sockets, _ready(devices), SOCKETS_S)
+            await _while_all_live(sockets, _post_all(http, plan, tally), None)
+            await _while_all_live(sockets, _all_arrived(tally), None)
+        finally:
+            sockets.cancel()
+            await asyncio.gather(sockets, return_exceptions=True)
     return tally.result()
 
 
@@ -48,6 +60,11 @@ async def _tokens(http: httpx.AsyncClient, plan: Plan) -> list[tuple[str, str]]:
     return [
         (player, _checked(answer).json()["token"]) for player, answer in zip(players, answers, strict=True)
     ]
+
+
+async def _ready(devices: Sequence[Device]) -> None:
+    for device in devices:
+        await device.ready.wait()
 
 
 async def _post_all(http: httpx.AsyncClient, plan: Plan, tally: Tally) -> None:
@@ -66,10 +83,13 @@ async def _post_batches(http: httpx.AsyncClient, plan: Plan, tally: Tally) -> No
 async def _post_at_rate(http: httpx.AsyncClient, plan: Plan, tally: Tally, rate: float) -> None:
     """Post at fixed times, whether earlier posts were answered or not: a slow server gets no mercy."""
     start = time.perf_counter()
-    async with asyncio.TaskGroup() as posts:
-        for n in range(plan.events):
-            await asyncio.sleep(max(0.0, start + n / rate - time.perf_counter()))
-            posts.create_task(_post(http, plan, tally, range(n, n + 1)))
+    posts = []
+    for n in range(plan.events):
+        await asyncio.sleep(max(0.0, start + n / rate - time.perf_counter()))
+        posts.append(asyncio.create_task(_post(http, plan, tally, range(n, n + 1))))
+        if posts[0].done():
+            posts.pop(0).result()  # a refusal ends the test at once
+    await asyncio.gather(*posts)
 
 
 async def _post(http: httpx.AsyncClient, plan: Plan, tally: Tally, numbers: range) -> None:
@@ -77,14 +97,16 @@ async def _post(http: httpx.AsyncClient, plan: Plan, tally: Tally, numbers: rang
     at = time.perf_counter()
     for n in numbers:
         tally.posted(n, at)
-    if len(events) == 1 and plan.batch == 1:
+    if plan.batch == 1:
         content = {"content-type": "application/cloudevents+json"}
         answer = await http.post("/api/v1/events", json=events[0], headers=content)
+        results = [_checked(answer).json()]
     else:
         content = {"content-type": "application/cloudevents-batch+json"}
         answer = await http.post("/api/v1/events", json=events, headers=content)
-    _checked(answer)
-    tally.accepted(len(events), time.perf_counter())
+        results = _checked(answer).json()["results"]
+    versions = [result["version"] for result in results]
+    tally.accepted(dict(zip(numbers, versions, strict=True)), time.perf_counter())
 
 
 async def _all_arrived(tally: Tally) -> None:
@@ -94,18 +116,21 @@ async def _all_arrived(tally: Tally) -> None:
     await asyncio.sleep(0.3)  # what comes twice comes soon
 
 
-async def _or_failure(sockets: asyncio.Future[list[None]], work: object, patience_s: float | None) -> None:
+async def _while_all_live(
+    sockets: asyncio.Future[Any], work: Coroutine[Any, Any, None], seconds: float | None
+) -> None:
     """Wait for some work, but not longer than all sockets live."""
-    task = asyncio.ensure_future(work)  # type: ignore[call-overload]
-    done, _ = await asyncio.wait({task, sockets}, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
-    if task in done:
+    task = asyncio.create_task(work)
+    try:
+        both: set[asyncio.Future[Any]] = {task, sockets}
+        await asyncio.wait(both, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if sockets.done():
+            sockets.result()  # raises: a socket ends by a fault only
+        if not task.done():
+            raise LoadTestFailed(f"not all sockets were ready within {seconds} s")
         task.result()
-        return
-    task.cancel()
-    if sockets in done:
-        error = sockets.exception()
-        raise LoadTestFailed(str(error)) from error
-    raise LoadTestFailed(f"not all sockets were ready within {patience_s} s")
+    finally:
+        task.cancel()
 
 
 def _checked(answer: httpx.Response) -> httpx.Response:

@@ -2,8 +2,10 @@
 
 import re
 import statistics
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 
@@ -35,18 +37,19 @@ class Tally:
         self._marker = re.compile(rf"lt-{re.escape(run)}-(\d+)-")
         self._posted: dict[int, float] = {}
         self._arrived: dict[int, float] = {}
-        self._last: dict[str, int] = {}
-        self._accepted: list[tuple[float, int]] = []
+        self._versions: dict[int, int] = {}
+        self._answered: list[float] = []
+        self._order: dict[str, list[int]] = defaultdict(list)
         self.doubled = 0
-        self.out_of_order = 0
 
     def posted(self, number: int, at: float) -> None:
         """Note that the event was handed to the server at this time."""
         self._posted[number] = at
 
-    def accepted(self, count: int, at: float) -> None:
-        """Note that so many events were answered with success."""
-        self._accepted.append((at, count))
+    def accepted(self, versions: Mapping[int, int], at: float) -> None:
+        """Note that these events were answered with success; each has this version in its player's stream."""
+        self._versions |= versions
+        self._answered.append(at)
 
     def arrived(self, player: str, notification: dict[str, Any], at: float) -> None:
         """Note that a player's socket received a notification that is new to it."""
@@ -58,14 +61,21 @@ class Tally:
             self.doubled += 1
             return
         self._arrived[number] = at
-        if number < self._last.get(player, -1):
-            self.out_of_order += 1
-        self._last[player] = number
+        self._order[player].append(number)
 
     @property
     def waiting(self) -> int:
         """How many posted events have not arrived."""
         return len(self._posted) - len(self._arrived)
+
+    @property
+    def out_of_order(self) -> int:
+        """How many arrived after one that was appended later; posts that were under way together may be swapped."""
+        return sum(
+            self._versions[later] < self._versions[earlier]
+            for numbers in self._order.values()
+            for earlier, later in pairwise(number for number in numbers if number in self._versions)
+        )
 
     def result(self) -> Result:
         """Return the figures so far."""
@@ -74,9 +84,7 @@ class Tally:
         )
         return Result(
             delivered_per_s=_rate(len(self._arrived), self._posted.values(), self._arrived.values()),
-            accepted_per_s=_rate(
-                sum(n for _, n in self._accepted), self._posted.values(), [t for t, _ in self._accepted]
-            ),
+            accepted_per_s=_rate(len(self._versions), self._posted.values(), self._answered),
             p50_ms=_percentile(latencies, 50),
             p95_ms=_percentile(latencies, 95),
             p99_ms=_percentile(latencies, 99),

@@ -49,7 +49,7 @@ class Device:
         self.unread = 0
         self.read_through = 0
         self.cuts = 0
-        self.repaired = 0
+        self.gaps = 0
         self.wanted: set[str] = set()
         """Ids that it wants to be read and has not seen read."""
         self.has_read: set[str] = set()
@@ -144,7 +144,7 @@ class Device:
 
     async def _changes(self, socket: ClientConnection, frame: dict[str, Any]) -> None:
         if frame["from"] > self.stands.seq:
-            self.repaired += 1
+            self.gaps += 1
             await self._sync(socket)
             return
         if frame["to"] <= self.stands.seq:

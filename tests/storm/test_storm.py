@@ -156,6 +156,7 @@ def assert_it_was_a_storm(storm: Storm) -> None:
     assert answers.conflicts > WRITERS
     assert min(device.cuts for device in storm.devices) >= 1
     assert sum(len(device.shown) for device in storm.devices) > EVENTS / 2
+    assert sum(device.gaps for device in storm.devices) == 0  # frames come without holes between them
     assert all(device.has_read for device in storm.devices if device.who in map(player, READERS))
 
 

@@ -38,7 +38,7 @@ class Command(BaseCommand):
         plan = _plan(options)
         try:
             result = asyncio.run(drive(plan))
-        except (LoadTestFailed, OSError) as error:
+        except LoadTestFailed as error:
             raise CommandError(str(error)) from error
         self.stdout.write(json.dumps(asdict(result)) if options["json"] else _table(plan, result))
         if not result.kept:
@@ -52,13 +52,13 @@ def _plan(options: dict[str, Any]) -> Plan:
         "key": options["key"],
         "players": options["players"],
     }
-    if options["players"] < 1:
-        raise CommandError("--players must be at least 1")
+    for name in ("players", "batch", "rate", "seconds", "events"):
+        if options[name] is not None and options[name] <= 0:
+            raise CommandError(f"--{name} must be more than 0")
     if options["rate"] and options["seconds"] and not options["events"]:
-        return Plan(
-            **shared, rate=options["rate"], events=max(1, round(options["rate"] * options["seconds"]))
-        )
-    if options["events"] and not options["rate"]:
+        events = max(1, round(options["rate"] * options["seconds"]))
+        return Plan(**shared, rate=options["rate"], events=events)
+    if options["events"] and not options["rate"] and not options["seconds"]:
         return Plan(**shared, events=options["events"], batch=options["batch"])
     raise CommandError(f"give either {MODES}")
 
