@@ -38,9 +38,12 @@ class RedisTransport(Transport):
     def __init__(self, url: str, prefix: str) -> None:
         """Connect to nothing yet."""
         self._url = url
-        self._channel = f"{prefix}clarion:push"
+        self.channel = f"{prefix}clarion:push"
         self._client = redis.Redis.from_url(
-            url, socket_timeout=PUBLISH_TIMEOUT_S, socket_connect_timeout=PUBLISH_TIMEOUT_S
+            url,
+            client_name=self.channel,  # operators see it in CLIENT LIST
+            socket_timeout=PUBLISH_TIMEOUT_S,
+            socket_connect_timeout=PUBLISH_TIMEOUT_S,
         )
         self._away_until = 0.0
         self._away = False
@@ -52,7 +55,7 @@ class RedisTransport(Transport):
             lost.inc()
             return
         try:
-            self._client.publish(self._channel, _encode(message))
+            self._client.publish(self.channel, _encode(message))
         except (redis.RedisError, OSError) as error:
             lost.inc()
             self._note(away=True, why=type(error).__name__)
@@ -64,6 +67,7 @@ class RedisTransport(Transport):
         """Receive until cancelled or until the connection breaks or falls silent."""
         client = redis.asyncio.Redis.from_url(
             self._url,
+            client_name=self.channel,
             socket_timeout=None,  # no time-out on a subscription: its silence is no fault (redis-py 8 has 5 s)
             socket_connect_timeout=SUBSCRIBE_TIMEOUT_S,
             socket_keepalive=True,
@@ -71,7 +75,7 @@ class RedisTransport(Transport):
         try:
             async with client.pubsub() as subscription:
                 async with asyncio.timeout(SUBSCRIBE_TIMEOUT_S):
-                    await subscription.subscribe(self._channel)
+                    await subscription.subscribe(self.channel)
                 await self._listen(subscription, receive, subscribed)
         finally:
             await client.aclose()

@@ -57,7 +57,7 @@ class Scene:
             an_event(
                 type=POSTED["event_type"],
                 source=SOURCE,
-                stream=f"{SOURCE}#{players}",
+                stream=f"{SOURCE}#{players[:1]}",
                 data={
                     "players": list(players or ("alice",)),
                     "class": "inbox",
