@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
 
 import redis
 from celery import current_app
@@ -41,6 +42,18 @@ class Probe:
         except NotReady as error:
             return str(error)
         except Exception as error:  # noqa: BLE001 - whatever is wrong is what is told; its text may hold a password
+            return type(error).__name__
+        return "ok"
+
+    def glance(self, patience_s: float) -> str:
+        """Return the same for callers on a thread, who wait no longer than this."""
+        try:
+            self._ask().result(patience_s)
+        except FutureTimeout:
+            return "no answer yet"
+        except NotReady as error:
+            return str(error)
+        except Exception as error:  # noqa: BLE001 - as above
             return type(error).__name__
         return "ok"
 

@@ -7,6 +7,7 @@ class NotificationsConfig(AppConfig):
     """The notifications room."""
 
     name = "notifications"
+    verbose_name = "messages"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

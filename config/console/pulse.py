@@ -1,29 +1,38 @@
-"""The console's pulse: a few numbers with their age, computed once a second at most."""
+"""The console's pulse: a few numbers with their age, read once a second at most, whoever looks.
+
+Every number costs a step in an index or a small table. Totals of decisions and
+notifications are their newest keys: exact but for the gaps that a rollback leaves.
+"""
 
 import threading
 import time
 from datetime import UTC, datetime
 from typing import Any
 
-from django.conf import settings
-from django.db.models import Sum
+from django.db.models import Max, Model, Sum
 from django.http import HttpRequest, JsonResponse
 
+from config.console.weather import warnings
+from events.hubs.ageing import LIMIT_S
 from events.hubs.progress import lags
 from events.lanes import Lane
-from events.models import Checkpoint, DeadLetter, Partition
-from notifications.models import FanOut
-from players.models import Gateway, Player
+from events.models import DeadLetter, OutboxEvent, Partition
+from notifications.models import Decision, FanOut, Notification
+from players.models import Gateway
 
 CACHE_S = 1.0
+POLL_MS = 2_000
+"""How often the front page asks."""
 
 _cache: tuple[float, dict[str, Any]] = (0.0, {})
 _lock = threading.Lock()
 
 
 def pulse(_request: HttpRequest) -> JsonResponse:
-    """Return the pulse; the front page asks every two seconds."""
-    return JsonResponse(measure())
+    """Return the pulse; the front page asks every two seconds while somebody looks at it."""
+    response = JsonResponse(measure())
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 def measure() -> dict[str, Any]:
@@ -35,15 +44,11 @@ def measure() -> dict[str, Any]:
         return _cache[1]
 
 
-def dashboard(_request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Give the front page its first numbers."""
-    context["pulse"] = measure()
-    return context
-
-
-def environment(_request: HttpRequest) -> list[str]:
-    """Name the way Clarion runs, and paint it."""
-    return ["services", "danger"] if settings.CLARION_SERVICES else ["embedded", "info"]
+def forget() -> None:
+    """Measure anew when next asked."""
+    global _cache  # noqa: PLW0603 - one value for the process
+    with _lock:
+        _cache = (0.0, {})
 
 
 def _measure() -> dict[str, Any]:
@@ -51,16 +56,20 @@ def _measure() -> dict[str, Any]:
     lag = dict.fromkeys(Lane, 0.0)
     for each in lags():
         lag[Lane(each.lane)] = max(lag[Lane(each.lane)], each.oldest_s)
-    totals = Player.objects.aggregate(notifications=Sum("number"), decisions=Sum("decisions"))
-    return {
-        "at": now.isoformat(),
+    numbers = {
         "events": Partition.objects.aggregate(total=Sum("head"))["total"] or 0,
-        "processed": Checkpoint.objects.filter(hub="decisions").aggregate(total=Sum("processed"))["total"]
-        or 0,
-        "decisions": totals["decisions"] or 0,
-        "notifications": totals["notifications"] or 0,
-        "lag": {lane.label: round(seconds, 3) for lane, seconds in lag.items()},
+        "decisions": _newest(Decision),
+        "pushes": _newest(Notification),
         "sockets": Gateway.objects.filter(lease_until__gt=now).aggregate(total=Sum("sockets"))["total"] or 0,
         "dead_letters": DeadLetter.objects.filter(resolved=None).count(),
         "audiences": FanOut.objects.filter(finished=None).count(),
+        "outbox": OutboxEvent.objects.filter(appended=None).count(),
     }
+    lanes = {
+        lane.label: {"lag_s": round(seconds, 3), "limit_s": LIMIT_S[lane]} for lane, seconds in lag.items()
+    }
+    return {"at": now.isoformat(), **numbers, "lanes": lanes, "warnings": warnings(now, lag, numbers)}
+
+
+def _newest(model: type[Model]) -> int:
+    return model._default_manager.aggregate(newest=Max("pk"))["newest"] or 0

@@ -1,12 +1,32 @@
 """django-unfold's settings: what the console is called and what its sidebar holds."""
 
+from collections.abc import Callable
 from typing import Any
 
+from django.http import HttpRequest
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 
 
+def _may_view(app: str, model: str) -> Callable[[HttpRequest], bool]:
+    """Show a screen only to who may open it."""
+    return lambda request: bool(
+        request.user.has_perm(f"{app}.view_{model}") or request.user.has_perm(f"{app}.change_{model}")
+    )
+
+
 def _item(title: str, icon: str, name: str) -> dict[str, Any]:
-    return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{name}_changelist")}
+    app, _, model = name.rpartition("_")
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{name}_changelist"),
+        "permission": _may_view(app, model),
+    }
+
+
+def _static(name: str) -> Callable[[HttpRequest], str]:
+    return lambda _request: static(f"console/{name}")
 
 
 UNFOLD: dict[str, Any] = {
@@ -14,12 +34,35 @@ UNFOLD: dict[str, Any] = {
     "SITE_HEADER": "Clarion",
     "SITE_SUBHEADER": "operations console",
     "SITE_SYMBOL": "campaign",
+    "SITE_URL": None,
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _static("icon.svg")}],
     "SHOW_HISTORY": True,
-    "ENVIRONMENT": "config.console.pulse.environment",
-    "DASHBOARD_CALLBACK": "config.console.pulse.dashboard",
-    "COMMAND": {"search_models": False},  # it would walk whole tables
+    "SHOW_VIEW_ON_SITE": False,
+    "ENVIRONMENT": "config.console.front.environment",
+    "DASHBOARD_CALLBACK": "config.console.front.dashboard",
+    "STYLES": [_static("console.css")],
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97.5% .014 55)",
+            "100": "oklch(94.5% .035 55)",
+            "200": "oklch(89% .07 55)",
+            "300": "oklch(82% .11 55)",
+            "400": "oklch(77% .14 60)",
+            "500": "oklch(67% .16 50)",
+            "600": "oklch(53% .15 45)",
+            "700": "oklch(46% .13 43)",
+            "800": "oklch(40% .11 42)",
+            "900": "oklch(34% .09 42)",
+            "950": "oklch(25% .06 42)",
+        },
+    },
+    "COMMAND": {
+        "search_models": False,  # it would walk whole tables
+        "search_callback": "config.console.search.search",
+    },
     "SIDEBAR": {
-        "show_search": False,
+        "show_search": True,
+        "command_search": True,
         "show_all_applications": False,
         "navigation": [
             {
@@ -27,25 +70,29 @@ UNFOLD: dict[str, Any] = {
                 "items": [{"title": "Pulse", "icon": "monitor_heart", "link": reverse_lazy("admin:index")}],
             },
             {
-                "title": "Rules",
+                "title": "Messages",
                 "items": [
                     _item("Rules", "rule", "notifications_rule"),
                     _item("Revisions", "history", "notifications_rulerevision"),
                     _item("Decisions", "gavel", "notifications_decision"),
-                ],
-            },
-            {
-                "title": "Events",
-                "items": [
-                    _item("Events", "receipt_long", "events_event"),
-                    _item("Event types", "category", "events_eventtype"),
+                    _item("Notifications", "notifications", "notifications_notification"),
+                    _item("Announcements", "campaign", "notifications_announcement"),
                 ],
             },
             {
                 "title": "Players",
                 "items": [
                     _item("Players", "group", "players_player"),
-                    _item("Notifications", "notifications", "notifications_notification"),
+                    _item("Profile history", "manage_history", "players_profilerevision"),
+                ],
+            },
+            {
+                "title": "Log",
+                "items": [
+                    _item("Events", "receipt_long", "events_event"),
+                    _item("Event types", "category", "events_eventtype"),
+                    _item("Partitions", "view_week", "events_partition"),
+                    _item("Outbox", "outbox", "events_outboxevent"),
                 ],
             },
             {
@@ -55,7 +102,7 @@ UNFOLD: dict[str, Any] = {
                     _item("Dead letters", "mark_email_unread", "events_deadletter"),
                     _item("Large audiences", "groups", "notifications_fanout"),
                     _item("Gateways", "router", "players_gateway"),
-                    _item("Outbox", "outbox", "events_outboxevent"),
+                    _item("Schedules", "schedule", "django_celery_beat_periodictask"),
                 ],
             },
             {
@@ -65,8 +112,30 @@ UNFOLD: dict[str, Any] = {
                     _item("API keys", "key", "events_apikey"),
                     _item("Token keys", "vpn_key", "players_tokenkey"),
                     _item("Staff", "badge", "auth_user"),
+                    _item("Roles", "shield_person", "auth_group"),
                 ],
             },
         ],
     },
+    "TABS": [
+        {
+            "models": [
+                "django_celery_beat.periodictask",
+                "django_celery_beat.intervalschedule",
+                "django_celery_beat.crontabschedule",
+                "django_celery_beat.solarschedule",
+                "django_celery_beat.clockedschedule",
+            ],
+            "items": [
+                {"title": title, "link": reverse_lazy(f"admin:django_celery_beat_{name}_changelist")}
+                for title, name in (
+                    ("Tasks", "periodictask"),
+                    ("Intervals", "intervalschedule"),
+                    ("Crontabs", "crontabschedule"),
+                    ("Solar", "solarschedule"),
+                    ("Once", "clockedschedule"),
+                )
+            ],
+        }
+    ],
 }

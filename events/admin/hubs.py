@@ -1,9 +1,15 @@
 """Where each hub stands, and what it had to park."""
 
 from django.contrib import admin
+from unfold.contrib.filters.admin import (
+    BooleanRadioFilter,
+    ChoicesDropdownFilter,
+    RelatedDropdownFilter,
+)
 from unfold.decorators import display
 
-from events.admin.lists import ReadOnlyAdmin, ago, code, link_to
+from events.admin.cells import EMPTY, Cell, ago, at, code, link_to, list_of, mono
+from events.admin.lists import ReadOnlyAdmin
 from events.admin.log import LANE_COLOURS
 from events.log.read import lane_head_column
 from events.log.rows import event_pk
@@ -15,29 +21,35 @@ class CheckpointAdmin(ReadOnlyAdmin):
     """Each hub x partition x lane with its checkpoint and the lane's head."""
 
     list_display = (
-        "hub",
-        "partition",
-        "lane_name",
-        "position",
-        "head",
-        "behind",
-        "processed",
-        "advanced_ago",
-        "paused",
-    )
-    list_filter = ("hub", "lane", "paused", "partition__game")
-    list_select_related = ("partition",)
-    fields = (
-        "hub", "partition", "lane_name", "position", "head", "behind", "processed", "advanced", "paused", "noted_position",
-        "noted_tries", "noted_at", "alone_left",
+        "hub", "lane_name", "in_game", "slice", "position", "head", "behind", "processed", "advanced_ago",
     )  # fmt: skip
-    readonly_fields = fields
+    list_filter = (
+        "hub",
+        ("lane", ChoicesDropdownFilter),
+        ("paused", BooleanRadioFilter),
+        ("partition__game", RelatedDropdownFilter),
+    )
+    list_select_related = ("partition__game",)
+    fields = readonly_fields = (
+        "hub", "in_game", "slice", "lane_name", "behind", "next_event", "position", "head", "processed", "advanced_at",
+        "paused", "noted_position", "noted_tries", "noted_at", "alone_left",
+    )  # fmt: skip
     empty_hint = "Checkpoints are made with the first game."
 
-    @display(description="lane", label=LANE_COLOURS)
+    @display(description="lane", ordering="lane", label=LANE_COLOURS)
     def lane_name(self, obj: Checkpoint) -> str:
         """Name the lane."""
         return obj.get_lane_display()
+
+    @display(description="game")
+    def in_game(self, obj: Checkpoint) -> Cell:
+        """Link to the game."""
+        return link_to(obj.partition.game)
+
+    @display(description="partition", ordering="partition__number")
+    def slice(self, obj: Checkpoint) -> Cell:
+        """Link to the partition."""
+        return link_to(obj.partition, str(obj.partition.number))
 
     @display(description="lane head")
     def head(self, obj: Checkpoint) -> int:
@@ -51,10 +63,23 @@ class CheckpointAdmin(ReadOnlyAdmin):
             return "paused"
         return "behind" if self.head(obj) > obj.position else "up to date"
 
+    @display(description="waits at")
+    def next_event(self, obj: Checkpoint) -> Cell:
+        """Link to the first event that waits."""
+        waiting = Event.objects.filter(
+            partition_id=obj.partition_id, lane=obj.lane, offset__gt=obj.position
+        ).order_by("offset")
+        return link_to(waiting.only("type").first())
+
     @display(description="advanced", ordering="advanced")
-    def advanced_ago(self, obj: Checkpoint) -> str:
+    def advanced_ago(self, obj: Checkpoint) -> Cell:
         """Say when it last moved."""
         return ago(obj.advanced)
+
+    @display(description="advanced")
+    def advanced_at(self, obj: Checkpoint) -> Cell:
+        """Say when it last moved, exactly."""
+        return at(obj.advanced)
 
 
 @admin.register(DeadLetter)
@@ -65,43 +90,62 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         "event_type",
         "hub",
         "lane_name",
-        "stream",
-        "version",
+        "game",
+        "in_stream",
         "cause",
         "tries",
         "created_ago",
         "state",
     )
-    list_filter = ("hub", "lane", "game", ("resolved", admin.EmptyFieldListFilter))
+    list_filter = (
+        ("resolved", admin.EmptyFieldListFilter),
+        "hub",
+        ("lane", ChoicesDropdownFilter),
+        ("game", RelatedDropdownFilter),
+    )
+    list_select_related = ("game",)
     ordering = ("-created",)
-    fields = (
-        "event_type", "event", "hub", "game", "lane_name", "stream", "version", "cause", "where", "tries", "created",
-        "resolved",
+    fields = readonly_fields = (
+        "state", "event", "hub", "lane_name", "game", "in_stream", "version", "cause", "tries", "where", "created_at",
+        "resolved_at",
     )  # fmt: skip
-    readonly_fields = fields
     empty_hint = "Nothing is parked. An event that a hub fails on three times alone would appear here."
 
-    @display(description="lane", label=LANE_COLOURS)
+    @display(description="lane", ordering="lane", label=LANE_COLOURS)
     def lane_name(self, obj: DeadLetter) -> str:
         """Name the lane."""
         return obj.get_lane_display()
 
+    @display(description="stream")
+    def in_stream(self, obj: DeadLetter) -> Cell:
+        """Link to the stream, all of which waits in this lane from that version on."""
+        return list_of(Event, obj.stream, game__id__exact=obj.game_id, q=obj.stream)
+
     @display(description="event")
-    def event(self, obj: DeadLetter) -> str:
+    def event(self, obj: DeadLetter) -> Cell:
         """Link to the event that failed."""
-        return link_to(
-            Event(id=event_pk(obj.partition_id, obj.event_offset), type=obj.event_type), "the event"
-        )
+        failed = Event(id=event_pk(obj.partition_id, obj.event_offset))
+        return link_to(failed, f"{obj.event_type}, version {obj.version}")
 
     @display(description="traceback")
-    def where(self, obj: DeadLetter) -> str:
+    def where(self, obj: DeadLetter) -> Cell:
         """Show where it failed; values are left out."""
-        return code(obj.traceback)
+        return code(obj.traceback) if obj.traceback else mono("the process ended each time")
 
     @display(description="parked", ordering="created")
-    def created_ago(self, obj: DeadLetter) -> str:
+    def created_ago(self, obj: DeadLetter) -> Cell:
         """Say since when."""
         return ago(obj.created)
+
+    @display(description="parked")
+    def created_at(self, obj: DeadLetter) -> Cell:
+        """Say since when, exactly."""
+        return at(obj.created)
+
+    @display(description="resolved")
+    def resolved_at(self, obj: DeadLetter) -> Cell:
+        """Say since when it goes on."""
+        return at(obj.resolved) if obj.resolved else EMPTY
 
     @display(description="state", label={"waiting": "danger", "resolved": "success"})
     def state(self, obj: DeadLetter) -> str:

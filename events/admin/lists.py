@@ -1,26 +1,38 @@
-"""What all lists of the console share: no counting, 25 rows, times one can read."""
+"""What all lists of the console share: nothing is counted, nothing walks a large table, 25 rows a page.
 
+A list over a large table is read in branches. Each branch is a queryset that one index
+serves in its own order; several (one for each game, say) are merged by their first rows.
+"""
+
+from collections.abc import Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any, ClassVar
 
-from django.contrib.humanize.templatetags.humanize import naturaltime
-from django.db.models import Model
+from django.contrib import messages
+from django.contrib.admin import ShowFacets
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
-from django.utils import timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator
+from unfold.views import ChangeList
 
-EMPTY = "–"
+from events.models import Game
+
+ROWS = 25
+PAGES_MAX = 400
+"""Further back the way is a filter by time: an offset has to walk all that it leaves out."""
+ID_DIGITS = 18
+BRANCHES_AT_ONCE = 100
+"""SQLite takes at most 500 terms in one statement."""
 
 
 class ConsoleAdmin(ModelAdmin):
-    """A list over a table that may be large: nothing counts it, nothing selects it all."""
+    """The manners of every list, large or small."""
 
-    list_per_page = 25
+    list_per_page = ROWS
     show_full_result_count = False
+    show_facets = ShowFacets.NEVER  # they count
     paginator = InfinitePaginator
     list_disable_select_all = True
     list_fullwidth = True
@@ -28,15 +40,26 @@ class ConsoleAdmin(ModelAdmin):
     empty_hint: ClassVar[str] = ""
     """What would appear here; shown when the list is empty."""
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """Add the hint for an empty list."""
-        return super().changelist_view(request, {**(extra_context or {}), "empty_hint": self.empty_hint})
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        """Act on what was ticked, never on "all": a forged form could ask for it."""
+        post = request.POST.copy()
+        post["select_across"] = "0"
+        request.POST = post  # type: ignore[assignment] # Django's own way to hand a form on
+        return super().response_action(request, queryset)
+
+    def has_operate_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Tell whether somebody may pull levers here: the right to change, even where no field can be edited.
+
+        Levers name this, never "app.codename": unfold's checks would look that up in the
+        database, which has no tables before the first migration.
+        """
+        return bool(request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}"))
 
 
 class ReadOnlyAdmin(ConsoleAdmin):
     """Staff may look; what writes these rows is elsewhere."""
 
-    actions = None
+    actions: Any = None
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Nobody adds here."""
@@ -51,37 +74,89 @@ class ReadOnlyAdmin(ConsoleAdmin):
         return False
 
 
-def ago(moment: datetime | None) -> str | SafeString:
-    """Return relative time, with the absolute one on hover."""
-    if moment is None:
-        return EMPTY
-    utc = timezone.localtime(moment).strftime("%Y-%m-%d %H:%M:%S.%f %Z")
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>', moment.isoformat(), utc, naturaltime(moment)
-    )
+class Branched(ChangeList):
+    """A list whose rows come from its admin's branches."""
+
+    queryset: QuerySet[Any]
+
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
+        """Keep to the admin's order: any other would sort the table, whoever writes ``?o=``."""
+        return list(self.model_admin.ordering)
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Read one page: first the keys by index, then their rows, so that no join can mislead the planner."""
+        branches = self.model_admin.branches(request, self.queryset) if self._within(request) else []
+        self.queryset = self.queryset.none()
+        super().get_results(request)
+        start = (self.page_num - 1) * ROWS
+        if branches and start >= 0:
+            self.result_list = self._rows(merged(branches, self.model_admin.ordering, start, start + ROWS))
+
+    def _within(self, request: HttpRequest) -> bool:
+        if self.page_num <= PAGES_MAX:
+            return True
+        messages.info(
+            request, f"Only {PAGES_MAX * ROWS:,} rows are paged. Filter by time to go further back."
+        )
+        return False
+
+    def _rows(self, keys: Sequence[Any]) -> list[Any]:
+        rows: QuerySet[Any] = self.root_queryset
+        if not rows.query.select_related:
+            rows = self.apply_select_related(rows)
+        found = rows.in_bulk(keys)
+        return [found[key] for key in keys if key in found]
 
 
-def link_to(obj: Model | None, text: str | None = None) -> str | SafeString:
-    """Return a link to a row's page in the console."""
-    if obj is None:
-        return EMPTY
-    name = f"admin:{obj._meta.app_label}_{obj._meta.model_name}_change"
-    return link(reverse(name, args=[obj.pk]), text or str(obj))
+def merged(branches: Sequence[QuerySet[Any]], ordering: Sequence[str], start: int, stop: int) -> list[Any]:
+    """Return the keys of the rows from ``start`` to ``stop`` of all branches together.
+
+    ``ordering`` is descending in each of its fields and ends in the primary key; each branch
+    comes in an order of its own that agrees with it.
+    """
+    if len(branches) == 1:
+        return list(branches[0].values_list("pk", flat=True)[start:stop])
+    fields = [name.removeprefix("-") for name in ordering]
+    found: list[tuple[Any, ...]] = []
+    rest = iter(branches)
+    while some := list(islice(rest, BRANCHES_AT_ONCE)):
+        first, *others = [branch.values_list(*fields)[:stop] for branch in some]
+        found += list(first.union(*others, all=True) if others else first)
+    found.sort(key=_comparable, reverse=True)
+    return [row[-1] for row in found[start:stop]]
 
 
-def list_of(model: type[Model], text: str, **filters: object) -> str | SafeString:
-    """Return a link to a filtered list of the console."""
-    url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist", query=filters)
-    return link(url, text)
+def _comparable(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(part.timestamp() if isinstance(part, datetime) else part for part in row)
 
 
-def link(url: str, text: str) -> SafeString:
-    """Return a link in the console's look."""
-    return format_html('<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>', url, text)
+class LargeTable:
+    """Mixed into the admin of a table that grows with the game."""
+
+    sortable_by: Sequence[str] = ()
+    lookups: ClassVar[frozenset[str]] = frozenset()
+    """The parameters that an index serves; Django would allow every column in the address."""
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Read by branches."""
+        return Branched
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Refuse what no index serves."""
+        return lookup in self.lookups
+
+    def branches(self, request: HttpRequest, found: QuerySet[Any]) -> list[QuerySet[Any]]:
+        """Return querysets that an index serves each; ``found`` has the filters, and the admin's order."""
+        return [found]
 
 
-def code(text: str | None) -> str | SafeString:
-    """Return text as it is, in a block that keeps its lines."""
-    if not text:
-        return EMPTY
-    return format_html('<pre class="whitespace-pre-wrap break-words text-xs">{}</pre>', text)
+def asked_games(request: HttpRequest) -> list[int]:
+    """Return the game that is asked for, or all of them."""
+    asked = asked_id(request, "game__id__exact")
+    return list(Game.objects.values_list("id", flat=True)) if asked is None else [asked]
+
+
+def asked_id(request: HttpRequest, name: str) -> int | None:
+    """Return an id from the address; None for what is none."""
+    text = request.GET.get(name, "")
+    return int(text) if text.isdecimal() and len(text) <= ID_DIGITS else None

@@ -1,137 +1,214 @@
 """The log, read-only, and what waits to get into it."""
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
-import orjson
 from django.contrib import admin
-from django.utils.html import format_html_join
-from unfold.contrib.filters.admin import FieldTextFilter
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import display
 
-from events.admin.lists import EMPTY, ReadOnlyAdmin, ago, code, list_of
+from events.admin.cells import EMPTY, Cell, ago, at, beside, code, indented, link_to, list_of, mono
+from events.admin.filters import ExactText, Until
+from events.admin.finding import find
+from events.admin.lists import LargeTable, ReadOnlyAdmin, asked_games
 from events.models import Event, OutboxEvent, Partition
 
-LANE_COLOURS = {"urgent": "danger", "normal": "info", "bulk": "warning"}
+LANE_COLOURS = {"urgent": "danger", "bulk": "info"}
 
 
-class ExactText(FieldTextFilter):
-    """Filters by the exact text, which an index can serve."""
+class TypeFilter(ExactText):
+    """By the whole type."""
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        """Match the whole value."""
-        super().__init__(*args, **kwargs)
-        self.lookup_kwarg = self.field_path
-        self.parameter_name = self.field_path
+    title = "type"
+    parameter_name = "type"
 
-    def expected_parameters(self) -> list[str]:
-        """Return the one parameter."""
-        return [self.field_path]
+
+class RecordedUntil(Until):
+    """From a time backwards."""
+
+    field = "recorded"
 
 
 @admin.register(Event)
-class EventAdmin(ReadOnlyAdmin):
+class EventAdmin(LargeTable, ReadOnlyAdmin):
     """Each event with its place, its data, and what came of it."""
 
-    list_display = ("type", "lane_name", "stream", "version", "partition", "offset", "recorded_ago")
-    list_display_links = ("type",)
-    list_filter = ("game", "lane")
+    list_display = ("type", "lane_name", "in_stream", "version", "place", "in_game", "recorded_ago")
+    list_filter = (("game", RelatedDropdownFilter), TypeFilter, RecordedUntil)
     list_select_related = ("partition", "game")
     ordering = ("-recorded", "-id")
-    search_fields = ("event_id__exact", "stream__exact", "type__exact")
-    search_help_text = "the whole id, stream or type of an event"
-    fields = (
-        "type", "came_of_it", "pretty_data", "game", "stream", "version", "lane_name", "partition", "offset", "event_id",
-        "source", "subject", "time", "recorded", "expires", "datacontenttype", "dataschema", "pretty_extensions",
-        "traceparent", "payload_hex", "digest_hex",
+    lookups = frozenset({"game__id__exact", "type", "until"})
+    search_fields = ("stream",)
+    search_help_text = "a whole stream, a whole id, or a place such as 3:1200 (partition:offset)"
+    fieldsets = (
+        (None, {"fields": ("type", "came_of_it", "consequences")}),
+        ("What came", {"fields": ("pretty_data", "event_id", "source", "subject", "time_at", "expires_at")}),
+        ("Place in the log", {"fields": ("in_game", "in_stream", "version", "lane_name", "place", "recorded_at")}),
+        (
+            "Fine print",
+            {
+                "fields": ("datacontenttype", "dataschema", "pretty_extensions", "traceparent", "digests"),
+                "classes": ("collapse",),
+            },
+        ),
     )  # fmt: skip
-    readonly_fields = fields
     empty_hint = "Events appear here as game servers append them: POST /api/v1/events"
-    related: ClassVar[list[Callable[[Event], str]]] = []
+    related: ClassVar[list[Callable[[Event], Cell]]] = []
     """Rooms to the left add links to what came of an event."""
+    told: ClassVar[list[Callable[[Event], Cell]]] = []
+    """Rooms to the left add what they have to tell on the event's own page."""
 
-    def get_search_results(self, request, queryset, search_term):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - Django's signature
-        """Look in the indexed columns only, one after the other."""
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        return queryset.filter(stream=term) if not queryset.filter(
-            event_id=term
-        ).exists() else queryset.filter(event_id=term), False
+    def get_readonly_fields(self, request: HttpRequest, obj: Event | None = None) -> list[str]:
+        """Nothing in the log is ever edited."""
+        return [name for _, part in self.fieldsets for name in part["fields"]]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
+        """Leave payloads to the event's own page."""
+        rows: QuerySet[Event] = super().get_queryset(request)
+        return rows.defer("data", "extensions", "salt")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Event], search_term: str
+    ) -> tuple[QuerySet[Event], bool]:
+        """Leave the search to the branches: what it means depends on what it finds."""
+        return queryset, False
+
+    def branches(self, request: HttpRequest, found: QuerySet[Any]) -> list[QuerySet[Any]]:
+        """One branch a game: by time, by type and time, or what the search means."""
+        games = asked_games(request)
+        if term := request.GET.get("q", "").strip():
+            return find(term, games, found)
+        return [found.filter(game_id=game) for game in games]
 
     @display(description="lane", label=LANE_COLOURS)
     def lane_name(self, obj: Event) -> str:
         """Name the lane."""
         return obj.get_lane_display()
 
-    @display(description="recorded", ordering="recorded")
-    def recorded_ago(self, obj: Event) -> str:
+    @display(description="stream")
+    def in_stream(self, obj: Event) -> Cell:
+        """Link to the rest of the stream."""
+        return list_of(Event, obj.stream, game__id__exact=obj.game_id, q=obj.stream)
+
+    @display(description="game")
+    def in_game(self, obj: Event) -> Cell:
+        """Link to the game."""
+        return link_to(obj.game)
+
+    @display(description="place")
+    def place(self, obj: Event) -> Cell:
+        """Say where it stands: partition and offset, as the API answers them."""
+        return mono(f"{obj.partition.number}:{obj.offset}")
+
+    @display(description="recorded")
+    def recorded_ago(self, obj: Event) -> Cell:
         """Say when it was appended."""
         return ago(obj.recorded)
 
+    @display(description="recorded")
+    def recorded_at(self, obj: Event) -> Cell:
+        """Say when it was appended, exactly."""
+        return at(obj.recorded)
+
+    @display(description="happened")
+    def time_at(self, obj: Event) -> Cell:
+        """Say when it happened by the game's clock."""
+        return at(obj.time)
+
+    @display(description="expires")
+    def expires_at(self, obj: Event) -> Cell:
+        """Say until when it is of use."""
+        return at(obj.expires)
+
+    @display(description="see also")
+    def came_of_it(self, obj: Event) -> Cell:
+        """Link to decisions and notifications, and to its like."""
+        return beside([
+            *(render(obj) for render in self.related),
+            list_of(Event, "events of this type", game__id__exact=obj.game_id, type=obj.type),
+        ])  # fmt: skip
+
     @display(description="what came of it")
-    def came_of_it(self, obj: Event) -> str:
-        """Link to decisions and notifications, and to the rest of the stream."""
-        links = [render(obj) for render in self.related]
-        links.append(list_of(Event, "its stream", game__id__exact=obj.game_id, q=obj.stream))
-        return format_html_join(" · ", "{}", ((each,) for each in links))
+    def consequences(self, obj: Event) -> Cell:
+        """Tell what other rooms know of it."""
+        return beside(render(obj) for render in self.told)
 
     @display(description="data")
-    def pretty_data(self, obj: Event) -> str:
+    def pretty_data(self, obj: Event) -> Cell:
         """Show the data; JSON is indented for reading, the log keeps it as it came."""
         if obj.data is None:
             return EMPTY if obj.data_encoding == "" else "erased"
-        return code(_indented(obj.data) if obj.data_encoding == "json" else obj.data)
+        return code(indented(obj.data) if obj.data_encoding == "json" else obj.data)
 
     @display(description="other attributes")
-    def pretty_extensions(self, obj: Event) -> str:
+    def pretty_extensions(self, obj: Event) -> Cell:
         """Show the CloudEvents attributes that have no column."""
-        return code(_indented(obj.extensions)) if obj.extensions != "{}" else EMPTY
+        return code(indented(obj.extensions)) if obj.extensions != "{}" else EMPTY
 
-    @display(description="digest")
-    def digest_hex(self, obj: Event) -> str:
-        """Show the chain's digest."""
-        return bytes(obj.digest).hex()
-
-    @display(description="payload digest")
-    def payload_hex(self, obj: Event) -> str:
-        """Show the payload's digest."""
-        return bytes(obj.payload_digest).hex()
+    @display(description="digests")
+    def digests(self, obj: Event) -> Cell:
+        """Show the payload's digest and the chain's."""
+        return code(f"payload  {bytes(obj.payload_digest).hex()}\nchain    {bytes(obj.digest).hex()}")
 
 
 @admin.register(Partition)
 class PartitionAdmin(ReadOnlyAdmin):
     """The heads of each partition."""
 
-    list_display = ("game", "number", "head", "urgent_head", "normal_head", "bulk_head")
-    list_filter = ("game",)
+    list_display = ("number", "game", "head", "urgent_head", "normal_head", "bulk_head")
+    list_filter = (("game", RelatedDropdownFilter),)
     list_select_related = ("game",)
-    fields = ("game", "number", "head", "urgent_head", "normal_head", "bulk_head")
+    fields = readonly_fields = ("game", "number", "head", "urgent_head", "normal_head", "bulk_head")
+    empty_hint = "Partitions are made with a game."
+
+
+class OutboxWaiting(admin.SimpleListFilter):
+    """What is not in the log yet: the part of the outbox that matters."""
+
+    title = "state"
+    parameter_name = "waiting"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer it."""
+        return [("1", "waiting")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Follow the partial index."""
+        return queryset.filter(appended=None) if self.value() == "1" else queryset
 
 
 @admin.register(OutboxEvent)
-class OutboxEventAdmin(ReadOnlyAdmin):
+class OutboxEventAdmin(LargeTable, ReadOnlyAdmin):
     """Events that Clarion itself causes, on their way into the log."""
 
-    list_display = ("type", "game", "stream", "created_ago", "appended_ago")
-    list_filter = ("game",)
+    list_display = ("type", "game", "stream", "state", "created_ago", "appended_ago")
+    list_filter = (OutboxWaiting,)
+    list_select_related = ("game",)
     ordering = ("-id",)
-    fields = ("type", "game", "event_id", "stream", "lane", "created", "appended")
-    empty_hint = "Nothing waits. Erasures, claims and staff actions pass through here into the log."
+    lookups = frozenset({"waiting"})
+    fields = readonly_fields = (
+        "type", "game", "event_id", "stream", "lane", "pretty_data", "created_ago", "appended_ago",
+    )  # fmt: skip
+    empty_hint = "Nothing yet. Erasures, claims and staff actions pass through here into the log."
+
+    @display(description="state", label={"in the log": "success", "waiting": "warning"})
+    def state(self, obj: OutboxEvent) -> str:
+        """Say whether it still waits."""
+        return "in the log" if obj.appended else "waiting"
+
+    @display(description="data")
+    def pretty_data(self, obj: OutboxEvent) -> Cell:
+        """Show the data."""
+        return code(indented(obj.data))
 
     @display(description="written")
-    def created_ago(self, obj: OutboxEvent) -> str:
+    def created_ago(self, obj: OutboxEvent) -> Cell:
         """Say when the change was made."""
         return ago(obj.created)
 
     @display(description="appended")
-    def appended_ago(self, obj: OutboxEvent) -> str:
+    def appended_ago(self, obj: OutboxEvent) -> Cell:
         """Say when it reached the log."""
         return ago(obj.appended)
-
-
-def _indented(text: str) -> str:
-    try:
-        return orjson.dumps(orjson.loads(text), option=orjson.OPT_INDENT_2).decode()
-    except orjson.JSONDecodeError:
-        return text

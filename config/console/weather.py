@@ -1,0 +1,96 @@
+"""What is wrong at the moment, in plain words, each with the list behind it."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import OuterRef, Subquery
+
+from config.health import BROKER, REDIS
+from events.admin.cells import address_of
+from events.hubs.ageing import LIMIT_S
+from events.lanes import Lane
+from events.models import Checkpoint, DeadLetter, OutboxEvent
+from notifications.models import Decision, Rule
+from notifications.models.decisions import Outcome
+
+LATE = 5
+"""A lane is late when its oldest event waits this many times longer than anybody should let it."""
+LATELY = timedelta(minutes=10)
+OUTBOX_LATE = timedelta(seconds=15)
+PATIENCE_S = 0.2
+
+Warning_ = dict[str, str]
+"""``text`` and ``url``."""
+
+
+def warnings(now: datetime, lag: Mapping[Lane, float], numbers: Mapping[str, int]) -> list[Warning_]:
+    """Return a sentence for each condition while it lasts."""
+    return [*_dependencies(), *_lanes(lag), *_parked(numbers["dead_letters"]), *_outbox(now), *_rules(now)]
+
+
+def _dependencies() -> Iterator[Warning_]:
+    if not settings.CLARION_SERVICES:
+        return
+    if (state := BROKER.glance(PATIENCE_S)) != "ok":
+        yield _warning(
+            f"The broker is away ({state}). Appends and pushes go on, lanes are drained by age; campaigns and"
+            " e-mail wait.",
+            "/readyz",
+        )
+    if settings.REDIS_URL and (state := REDIS.glance(PATIENCE_S)) != "ok":
+        yield _warning(
+            f"Redis is away ({state}). No socket is closed; pushes take about a second instead of milliseconds.",
+            "/readyz",
+        )
+
+
+def _lanes(lag: Mapping[Lane, float]) -> Iterator[Warning_]:
+    for lane, seconds in lag.items():
+        if seconds > LATE * LIMIT_S[lane]:
+            yield _warning(
+                f"The {lane.label} lane is late: its oldest event waits for {seconds:.1f} s.",
+                address_of(Checkpoint, lane__exact=int(lane)),
+            )
+    if paused := Checkpoint.objects.filter(paused=True).count():
+        yield _warning(
+            f"{paused} checkpoint{'s are' if paused > 1 else ' is'} paused: events wait there.",
+            address_of(Checkpoint, paused__exact=1),
+        )
+
+
+def _parked(count: int) -> Iterator[Warning_]:
+    if count:
+        said = "streams are parked: their events wait" if count > 1 else "stream is parked: its events wait"
+        yield _warning(f"{count} {said} until somebody looks.", address_of(DeadLetter, resolved__isempty=1))
+
+
+def _outbox(now: datetime) -> Iterator[Warning_]:
+    oldest = (
+        OutboxEvent.objects.filter(appended=None).order_by("id").values_list("created", flat=True).first()
+    )
+    if oldest and now - oldest > OUTBOX_LATE:
+        yield _warning(
+            f"Clarion's own events wait for the log since {(now - oldest).total_seconds():.0f} s.",
+            address_of(OutboxEvent, waiting=1),
+        )
+
+
+def _rules(now: datetime) -> Iterator[Warning_]:
+    failed = Decision.objects.filter(rule=OuterRef("pk"), outcome=Outcome.FAILED).order_by("-now", "-id")
+    rules = Rule.objects.annotate(failed=Subquery(failed.values("now")[:1])).filter(failed__gt=now - LATELY)
+    for rule in rules.order_by("slug"):
+        yield _warning(
+            f"The rule {rule.slug} fails on events: the last time {_ago(now - rule.failed)} ago.",
+            address_of(Decision, rule__id__exact=rule.pk, outcome=Outcome.FAILED),
+        )
+
+
+def _ago(passed: timedelta) -> str:
+    seconds = max(0, int(passed.total_seconds()))
+    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"  # noqa: PLR2004 - two minutes
+
+
+def _warning(text: str, url: Any) -> Warning_:
+    return {"text": text, "url": str(url)}
