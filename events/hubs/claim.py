@@ -6,7 +6,8 @@ them the note's random number says who may go on.
 """
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -14,7 +15,7 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from events.log.read import lane_head_column
-from events.models import Checkpoint, DeadLetter, Partition
+from events.models import Checkpoint, Partition
 
 LEAVE_ALONE = timedelta(seconds=1)
 """For so long a noted row is left to whoever noted it. Correctness does not hang on it."""
@@ -51,8 +52,7 @@ def take(hub: str, lane: int, batch: int, owed: set[int]) -> Claim | None:
     ``owed`` holds tokens of tries that this process could not take back when they met a
     transient fault; such a try is not counted.
     """
-    with transaction.atomic(durable=True):
-        _commit_lazily()
+    with _lazily(), transaction.atomic(durable=True):
         row = _ready(hub, lane)
         if row is None:
             return None
@@ -73,13 +73,7 @@ def take(hub: str, lane: int, batch: int, owed: set[int]) -> Claim | None:
             alone=alone_left > 0,
             token=secrets.randbits(62),
         )
-        Checkpoint.objects.filter(id=checkpoint_id).update(
-            noted_position=position,
-            noted_tries=claim.tries,
-            noted_by=claim.token,
-            noted_at=datetime.now(UTC),
-            alone_left=alone_left,
-        )
+        _note(claim, alone_left)
     return claim
 
 
@@ -90,10 +84,14 @@ def hold(claim: Claim) -> bool:
     that the row is taken (PostgreSQL locks first, then checks again); a claim that gave way to
     that would be lost for nothing, and its partition left alone for a second.
     """
-    rows = Checkpoint.objects.filter(id=claim.checkpoint_id).values_list("position", "noted_by", "paused")
-    if connection.features.has_select_for_update:
-        rows = rows.select_for_update(no_key=True)
-    return list(rows) == [(claim.position, claim.token, False)]
+    lock = " FOR NO KEY UPDATE" if connection.features.has_select_for_update else ""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT position, noted_by FROM events_checkpoint WHERE id = %s AND NOT paused{lock}",  # noqa: S608 - ours
+            [claim.checkpoint_id],
+        )
+        row = cursor.fetchone()
+    return row is not None and tuple(row) == (claim.position, claim.token)
 
 
 def advance(claim: Claim, offset: int, count: int) -> None:
@@ -165,11 +163,13 @@ def make_missing(hub: str, lanes: Iterable[int]) -> None:
 
 def parked(claim: Claim) -> dict[str, int]:
     """Return the parked streams of this claim's lane, with the version from which each waits."""
-    return dict(
-        DeadLetter.objects.filter(
-            hub=claim.hub, partition_id=claim.partition_id, lane=claim.lane, resolved__isnull=True
-        ).values_list("stream", "version")
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT stream, version FROM events_deadletter"
+            " WHERE hub = %s AND partition_id = %s AND lane = %s AND resolved IS NULL",
+            [claim.hub, claim.partition_id, claim.lane],
+        )
+        return dict(cursor.fetchall())
 
 
 _FREE = (
@@ -203,11 +203,30 @@ def _left_alone_until() -> tuple[datetime | str | None, datetime | str | None]:
     return _moment(now - LEAVE_ALONE_LATE), _moment(now - LEAVE_ALONE)
 
 
-def _commit_lazily() -> None:
+def _note(claim: Claim, alone_left: int) -> None:
+    """Note the try. On PostgreSQL its commit is lazy (see ``_lazily``), said in the same round trip."""
+    lazy = "SET LOCAL synchronous_commit = off; " if connection.vendor == "postgresql" else ""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"{lazy}UPDATE events_checkpoint SET noted_position = %s, noted_tries = %s, noted_by = %s,"  # noqa: S608 - ours
+            " noted_at = %s, alone_left = %s WHERE id = %s",
+            [
+                claim.position,
+                claim.tries,
+                claim.token,
+                _moment(datetime.now(UTC)),
+                alone_left,
+                claim.checkpoint_id,
+            ],
+        )
+
+
+def _lazily() -> AbstractContextManager[None]:
     """Let the note be lost with the machine: that only means that a try is not counted."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL synchronous_commit = off")
+    relaxed: Callable[[], AbstractContextManager[None]] = getattr(
+        connection, "relaxed_durability", nullcontext
+    )
+    return relaxed()
 
 
 def _moment(moment: datetime) -> datetime | str | None:

@@ -67,12 +67,18 @@ def run(hub_name: str, lane: int, seconds: float = RUN_S) -> bool:
 
 
 def step_once(hub: Hub, lane: int) -> Step:
-    """Do one batch of whichever partition has waited longest."""
+    """Do one batch of whichever partition has waited longest.
+
+    The look for work comes after whatever was held before was let go: a hint that meanwhile
+    found a row noted has made its run leave, and that run's work is found here.
+    """
     claim: Claim | None = None
     try:
+        if not claims.claimable(hub.name, lane):
+            return Step.NOTHING
         claim = claims.take(hub.name, lane, BATCH[Lane(lane)], _owed)
         if claim is None:
-            return _nothing_to_claim(hub, lane)
+            return Step.LOST  # somebody has it, perhaps only for a look: see whether work is left
         if claim.exhausted:
             return Step.FAILED if parking.park_exhausted(claim) else Step.LOST
         return _work(hub, claim)
@@ -84,14 +90,6 @@ def step_once(hub: Hub, lane: int) -> Step:
         if claim is None and not is_transient(error):
             raise
         return _failed(claim, error)
-
-
-def _nothing_to_claim(hub: Hub, lane: int) -> Step:
-    """Look at the heads once more after letting go.
-
-    A row that this run locked and then found done made others leave, whose work may have come since.
-    """
-    return Step.LOST if claims.claimable(hub.name, lane) else Step.NOTHING
 
 
 def _work(hub: Hub, claim: Claim) -> Step:

@@ -17,6 +17,7 @@ from events.lanes import Lane
 from events.log import appending
 from events.log.entries import Entry, Outcome
 from events.log.group import Call
+from events.log.logged import LoggedEvent
 from events.log.read import batch
 from events.log.store import Heads
 from events.models import Checkpoint, Event, Game, Partition
@@ -101,26 +102,46 @@ def test_a_reader_never_sees_past_a_commit_that_is_not_there_yet(monkeypatch: py
     assert [event.stream for event in batch(partition_id, Lane.NORMAL, 0, 10)] == ["a", "b"]
 
 
-def test_work_that_comes_between_an_empty_read_and_the_release_is_done(
+def test_work_that_comes_after_the_read_and_before_the_release_is_done(
     recording_hub: MakeHub,  # noqa: F811 - the fixture
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The hint of that work finds the row locked and leaves; so whoever held it must look once more."""
+    """The hint of that work finds the row noted and leaves; so whoever has noted it must look once more."""
     game = given_game(partitions=1)
     hub = recording_hub()
-    take = claims.take
+    given_events(game, an_event(stream="first"))
+    read = loop.read_batch
     comes = iter([True])
 
-    def empty_then_work_comes(*args: Any) -> claims.Claim | None:
-        claim = take(*args)
+    def read_then_work_comes(*args: Any) -> Sequence[LoggedEvent]:
+        events = read(*args)
         if next(comes, False):
-            assert claim is None
             given_events(game, an_event(stream="late"))
-        return claim
+            assert run("recorder", Lane.NORMAL)  # the hint's run: it leaves, and says that work is left
+            assert hub.seen(game.id) == []
+        return events
 
-    monkeypatch.setattr(claims, "take", empty_then_work_comes)
+    monkeypatch.setattr(loop, "read_batch", read_then_work_comes)
     run("recorder", Lane.NORMAL)
-    assert hub.seen(game.id) == [("late", 1)]
+    assert hub.seen(game.id) == [("first", 1), ("late", 1)]
+
+
+def test_a_row_that_is_locked_for_a_look_is_asked_for_again(
+    recording_hub: MakeHub,  # noqa: F811 - the fixture
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    game = given_game(partitions=1)
+    hub = recording_hub()
+    given_events(game, an_event(stream="s"))
+    take = claims.take
+    locked = iter([True])
+
+    def locked_at_first(*args: Any) -> claims.Claim | None:
+        return None if next(locked, False) else take(*args)
+
+    monkeypatch.setattr(claims, "take", locked_at_first)
+    run("recorder", Lane.NORMAL)
+    assert hub.seen(game.id) == [("s", 1)]
 
 
 def test_two_runs_on_one_lane_process_nothing_twice(recording_hub: MakeHub) -> None:  # noqa: F811 - the fixture
