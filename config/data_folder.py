@@ -5,7 +5,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -109,6 +109,8 @@ class DataFolder:
             yield
 
     def _read_secrets(self) -> dict[str, str]:
+        with suppress(OSError):  # it is not there, or another user's
+            self._secrets.chmod(0o600)  # a copy that came back from a backup may be anybody's to read
         try:
             found = json.loads(self._secrets.read_text())
         except FileNotFoundError:

@@ -1,6 +1,7 @@
 """The data folder: secrets, version, copies."""
 
 import sqlite3
+import stat
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +17,15 @@ def test_secrets_are_made_once(tmp_path: Path) -> None:
     assert set(first) == {"secret_key", "token_key", "demo_key"}
     assert len(set(first.values())) == 3
     assert DataFolder(tmp_path).secrets() == first
+
+
+def test_only_their_owner_reads_them_also_after_they_came_back_from_a_backup(tmp_path: Path) -> None:
+    folder, file = DataFolder(tmp_path), tmp_path / "secrets.json"
+    made = folder.secrets()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    file.chmod(0o644)
+    assert folder.secrets() == made
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 def test_a_secret_that_is_new_in_this_version_is_added_beside_the_old(tmp_path: Path) -> None:
