@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from events.api.documents import problems
 from events.models import Game
 from notifications import announcements
+from notifications.api.fields import Category
 from notifications.frames import described
 from notifications.inbox import Action, Kind, apply
 from notifications.inbox.pages import LIMIT_MAX, page
@@ -28,7 +29,7 @@ class InboxQuery(serializers.Serializer):  # type: ignore[type-arg]
     before = serializers.IntegerField(required=False, min_value=0, max_value=NUMBER_MAX)
     limit = serializers.IntegerField(required=False, default=30, min_value=1, max_value=LIMIT_MAX)
     unread = serializers.BooleanField(required=False, default=False)
-    category = serializers.RegexField(r"^[\w-]{1,40}$", required=False)
+    category = Category(required=False)
 
 
 class NotificationOut(serializers.Serializer):  # type: ignore[type-arg]
