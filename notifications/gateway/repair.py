@@ -1,6 +1,7 @@
 """All sockets that are behind, repaired together: head and rows in one statement."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -126,6 +127,8 @@ async def _send(socket: Socket, need: Need, found: Supply, now: datetime) -> Non
             announcements_read=found.announcements_read,
         )
         await socket.supply(to, text)
+        if log.is_enabled_for(logging.DEBUG):  # without the hint, the notification's id leads to its event
+            log.debug("push.repaired", seq=to, notifications=[str(item.uid) for item in found.items])
         metrics.sent.labels("repair").inc()
         metrics.repaired.inc()
     socket.behind = found.head > socket.cursor
