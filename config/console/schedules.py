@@ -41,7 +41,7 @@ class PeriodicTaskAdmin(beat.PeriodicTaskAdmin, ConsoleAdmin):
     """Sweeps and expiries; Clarion writes its own here when beat starts."""
 
     form = TaskForm
-    list_display: ClassVar[Any] = ("name", "task", "scheduler", "enabled", "ran")
+    list_display: Any = ("name", "task", "scheduler", "enabled", "ran")
     list_filter: ClassVar[Any] = ("enabled",)
     search_fields = ("name__istartswith", "task__istartswith")
     date_hierarchy = None

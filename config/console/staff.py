@@ -24,7 +24,7 @@ class StaffAdmin(DjangoUserAdmin, ConsoleAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
-    list_display: ClassVar[Any] = ("username", "email", "may", "is_active", "seen")
+    list_display: Any = ("username", "email", "may", "is_active", "seen")
     list_filter: ClassVar[Any] = ("is_active", "is_superuser", "groups")
     search_fields = ("username__istartswith", "email__istartswith")
     search_help_text = "how a name or an address begins"
@@ -71,7 +71,7 @@ class StaffAdmin(DjangoUserAdmin, ConsoleAdmin):
 class RoleAdmin(DjangoGroupAdmin, ConsoleAdmin):
     """Roles: what their members may view and change."""
 
-    list_display: ClassVar[Any] = ("name", "members", "rights")
+    list_display: Any = ("name", "members", "rights")
     search_fields = ("name__istartswith",)
     empty_hint: ClassVar[str] = "Make a role, such as support, that may view everything and change nothing."
 

@@ -52,7 +52,7 @@ class Confirmation(forms.Form):
         self.count = count
         if lever.final:
             self.fields["count"] = forms.IntegerField(
-                label="how many",
+                label="How many",
                 widget=UnfoldAdminIntegerFieldWidget(),
                 help_text=f"Type {count} to confirm.",
             )

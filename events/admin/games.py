@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminIntegerFieldWidget
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextareaWidget
 
 from events import games, staff
 from events.admin.cells import Cell, ago, at, link_to, list_of
@@ -130,6 +130,7 @@ class EventTypeForm(forms.ModelForm):
     class Meta:
         model = EventType
         fields: ClassVar = ["game", "name", "lane", "description", "schema", "sample"]
+        widgets: ClassVar = {"description": UnfoldAdminTextareaWidget({"rows": 2})}
 
     def clean(self) -> dict[str, Any]:
         """Check the schema, then the sample against it."""

@@ -40,6 +40,20 @@ class ConsoleAdmin(ModelAdmin):
     empty_hint: ClassVar[str] = ""
     """What would appear here; shown when the list is empty."""
 
+    history: ClassVar[bool] = True
+    """Whether staff do anything here that a page's history could tell."""
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: Any = None,
+    ) -> Any:
+        """Offer the history where there is one."""
+        context = {**(extra_context or {}), **({} if self.history else {"show_history": False})}
+        return super().changeform_view(request, object_id, form_url, context)
+
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
         """Act on what was ticked, never on "all": a forged form could ask for it."""
         post = request.POST.copy()
@@ -60,6 +74,7 @@ class ReadOnlyAdmin(ConsoleAdmin):
     """Staff may look; what writes these rows is elsewhere."""
 
     actions: Any = None
+    history = False
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Nobody adds here."""

@@ -49,6 +49,7 @@ class Migration(migrations.Migration):
                 ("game", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="api_keys", to="events.game")),
             ],
             options={
+                "verbose_name": "API key",
                 "ordering": ["game", "name"],
             },
         ),

@@ -110,6 +110,7 @@ class ApiKey(models.Model):
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        verbose_name = "API key"
         ordering: ClassVar = ["game", "name"]
 
     def __str__(self) -> str:

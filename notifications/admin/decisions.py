@@ -204,8 +204,7 @@ class DecisionAdmin(LargeTable, ReadOnlyAdmin):
         event = reasons.view_of(obj.event_id)
         context = {
             "ending": reasons.ending(obj),
-            "steps": reasons.steps(obj),
-            "facts": reasons.facts(obj.revision, event) if event else {},
+            "steps": reasons.of_decision(obj, event),
             "erased": event is None,
         }
         return render_to_string("admin/console/reasons.html", context)

@@ -14,15 +14,14 @@ from events.admin.fields import JSONArea
 from events.models import Event
 from notifications import engine, rulebook
 from notifications.admin import problems
+from notifications.admin.reasons import steps
 from notifications.decisions.views import player_views
-from notifications.engine import CompiledRule, EventView, PlayerView, RuleInvalid
+from notifications.engine import EventView, PlayerView, RuleInvalid
 from notifications.models import Rule
 from players.locales import LocaleInvalid, normalise_locale
 from players.models import Player
 
 REACHED_SHOWN = 10
-SAID = frozenset({"result", "path", "size"})
-"""Values that a gate's sentence has told already."""
 Problem = tuple[str, str]
 """Where, and what is wrong."""
 
@@ -148,6 +147,7 @@ def _tried(request: HttpRequest, draft: Draft, data: Any) -> dict[str, Any]:
         return {}  # the form has said so
     reached = engine.reaches(compiled, view, now)
     player = _player(request, draft.rule.game_id, reached)
+    facts = compiled.condition.facts(view) if compiled.condition else {}
     shown = engine.preview(draft.definition, view, player, now)
     return {
         "problems": [*draft.problems, *shown.problems],
@@ -155,27 +155,9 @@ def _tried(request: HttpRequest, draft: Draft, data: Any) -> dict[str, Any]:
         "reached": reached[:REACHED_SHOWN],
         "reached_count": len(reached),
         "verdict": shown.decision,
-        "steps": _steps(shown.decision, compiled, view),
-        "ending": engine.explain(shown.decision)[-1],
+        "steps": steps(shown.decision.gates, engine.explain(shown.decision), facts),
         "contents": sorted(shown.contents.items()),
     }
-
-
-def _steps(decision: engine.Decision, compiled: CompiledRule, view: EventView) -> list[dict[str, Any]]:
-    facts = compiled.condition.facts(view) if compiled.condition else {}
-    said = engine.explain(decision)
-    return [
-        {
-            "name": gate.name,
-            "passed": gate.passed,
-            "said": sentence,
-            "values": {
-                name: value for name, value in gate.values.items() if name not in SAID and value is not None
-            },
-            "facts": facts if gate.name == "condition" else {},
-        }
-        for gate, sentence in zip(decision.gates, said, strict=False)
-    ]
 
 
 def _player(request: HttpRequest, game_id: int, reached: Sequence[str]) -> PlayerView:

@@ -1,6 +1,6 @@
 """Why something was sent, or was not: in plain words, with the values that were compared."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,8 +11,9 @@ from events.log.read import one
 from events.models import Checkpoint, DeadLetter, Event
 from notifications import engine, rulebook
 from notifications.decisions.views import event_view
-from notifications.engine import EventView
+from notifications.engine import EventView, GateResult
 from notifications.models import Decision, Rule, RuleRevision
+from notifications.models.decisions import Outcome
 
 HUB = "decisions"
 
@@ -24,16 +25,31 @@ class Step:
     name: str
     passed: bool
     said: str
-    values: str  # as JSON
+    values: Mapping[str, str]  # what was compared, as JSON where it is no text
 
 
-def steps(decision: Decision) -> list[Step]:
-    """Return a decision's gates, each with its sentence."""
-    said = engine.explain_stored(decision.gates, decision.outcome)
+TOLD = frozenset({"result", "path", "size"})
+"""Values that a gate's own sentence tells."""
+
+
+def steps(gates: Sequence[GateResult], said: Sequence[str], facts: Mapping[str, Any]) -> list[Step]:
+    """Return gates with their sentences; ``facts`` are what the condition names of the event."""
     return [
-        Step(name=gate["name"], passed=gate["passed"], said=sentence, values=_json(gate.get("values") or {}))
-        for gate, sentence in zip(decision.gates, said, strict=False)
+        Step(
+            name=gate.name,
+            passed=gate.passed,
+            said=sentence,
+            values=_shown({**(facts if gate.name == "condition" else {}), **gate.values}),
+        )
+        for gate, sentence in zip(gates, said, strict=False)
     ]
+
+
+def of_decision(decision: Decision, event: EventView | None) -> list[Step]:
+    """Return a stored decision's gates; with the event also the values that its condition met."""
+    said = engine.explain_stored(decision.gates, decision.outcome)
+    known = facts(decision.revision, event) if event else {}
+    return steps(engine.stored_gates(decision.gates), said, known)
 
 
 def ending(decision: Decision) -> str:
@@ -43,7 +59,9 @@ def ending(decision: Decision) -> str:
 
 def because(decision: Decision) -> str:
     """Return what stopped a decision; empty for one that was sent."""
-    return "" if decision.outcome == "sent" else steps(decision)[-1].said if decision.gates else ""
+    if decision.outcome == Outcome.SENT or not decision.gates:
+        return ""
+    return engine.explain_stored(decision.gates, decision.outcome)[-2]
 
 
 def facts(revision: RuleRevision, event: EventView) -> Mapping[str, Any]:
@@ -107,6 +125,14 @@ def _worked_out(revision: RuleRevision, view: EventView) -> str:
     values = ", ".join(f"{path} is {_json(value)}" for path, value in facts(revision, view).items())
     said = engine.explain(found.decision)[0]
     return f"{said} Here {values}." if values else said
+
+
+def _shown(values: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        name: value if isinstance(value, str) else _json(value)
+        for name, value in values.items()
+        if value is not None and name not in TOLD
+    }
 
 
 def _json(value: Any) -> str:

@@ -46,6 +46,7 @@ class RuleRevisionAdmin(ReadOnlyAdmin):
     fields = readonly_fields = (
         "of_rule", "number", "changes", "author_name", "made_at", "see_also", "pretty_definition",
     )  # fmt: skip
+    history = True
     actions_detail = ("restore",)
     empty_hint = "Saving a rule makes a revision, and it appears here with what changed."
 

@@ -13,7 +13,7 @@ from unfold.admin import StackedInline
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import action, display
 
-from events.admin.cells import EMPTY, Cell, ago, beside, link_to, list_of, mono
+from events.admin.cells import EMPTY, Cell, ago, beside, code, json_text, link_to, list_of, mono
 from events.admin.confirming import Lever, ask, ask_about_one
 from events.admin.filters import ExactText
 from events.admin.lists import ConsoleAdmin
@@ -99,6 +99,8 @@ class RuleAdmin(ConsoleAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Rule | None = None) -> tuple[Any, ...]:
         """Ask a new rule for its name; tell of one that exists where it stands."""
+        if obj and obj.builtin:
+            return (self.standing, (None, {"fields": ("game", "slug", "description", "definition")}))
         named = ("Name", {"fields": ("game", "slug", "description")})
         if obj is None:
             return (("Name", {"fields": ("game", "slug", "description", "enabled")}), *self.sections)
@@ -106,7 +108,11 @@ class RuleAdmin(ConsoleAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Rule | None = None) -> tuple[str, ...]:
         """Keep a rule in its game, under the name that decisions show."""
-        return ("game", "slug", "state", "revised", "last_sent", "see_also") if obj else ()
+        return ("game", "slug", "state", "revised", "last_sent", "see_also", "definition") if obj else ()
+
+    def get_inlines(self, request: HttpRequest, obj: Rule | None) -> tuple[Any, ...]:
+        """Leave out the words of a built-in rule: events bring them."""
+        return () if obj and obj.builtin else self.inlines
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Choose the game where there is no choice."""
@@ -243,6 +249,11 @@ class RuleAdmin(ConsoleAdmin):
     def decisions(self, obj: Rule) -> Cell:
         """Link to what it has decided."""
         return list_of(Decision, "decisions", rule__id__exact=obj.pk)
+
+    @display(description="definition")
+    def definition(self, obj: Rule) -> Cell:
+        """Show all that deciding reads."""
+        return code(json_text(obj.revision.definition)) if obj.revision else EMPTY
 
     @display(description="see also")
     def see_also(self, obj: Rule) -> Cell:

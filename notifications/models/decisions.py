@@ -69,7 +69,7 @@ class Decision(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.rule_id} {self.outcome}"
+        return f"{self.outcome} for {self.player_key or 'nobody'}"
 
 
 class FanOut(models.Model):

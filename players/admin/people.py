@@ -64,6 +64,7 @@ class PlayerAdmin(LargeTable, ReadOnlyAdmin):
         ("Dates", {"fields": ("known_at", "blocked_at", "erased_at")}),
     )
     inlines = (DeviceInline,)
+    history = True
     actions = ("block", "unblock", "erase")
     actions_detail = ("block_this", "unblock_this", "erase_this")
     empty_hint = "Players appear with their first event, or when a token is issued for them."
