@@ -1,16 +1,14 @@
 """A real server, and the system's Chromium before it."""
 
 import shutil
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from tests.config.processes import MANAGE, START_S, Up, finished
+from tests.browser.studio import GameServer, Website
+from tests.config.processes import Up
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 QUIET = (
@@ -31,6 +29,20 @@ def server(data_folder: Path) -> Iterator[Up]:
     """``manage.py up`` with the demo, one for each file of tests."""
     with Up(data_folder) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def game_server(server: Up, data_folder: Path) -> GameServer:
+    """A server of the game ``demo``, with a key of its own."""
+    return GameServer(server.url, data_folder)
+
+
+@pytest.fixture(scope="module")
+def website(game_server: GameServer) -> Iterator[Website]:
+    """The game's web site, whose pages Clarion allows."""
+    with Website(game_server) as site:
+        game_server.allow(site.origin)
+        yield site
 
 
 @pytest.fixture(scope="session")
@@ -60,37 +72,3 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 def page(context: BrowserContext) -> Page:
     """One tab of it."""
     return context.new_page()
-
-
-@pytest.fixture(scope="module")
-def api_key(server: Up, data_folder: Path) -> str:
-    """A key of the game ``demo``, made by an operator while the server runs."""
-    made = finished(MANAGE, "apikey", "demo", "--name", "browser-tests", CLARION_DATA=str(data_folder))
-    assert made.returncode == 0, made.stderr
-    return made.stdout.strip()
-
-
-@pytest.fixture(scope="module")
-def call(server: Up, api_key: str) -> Iterator[Callable[..., httpx.Response]]:
-    """Call the server's API as a game server does: ``call("POST", "/api/v1/events", json=...)``."""
-    with httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {api_key}"}) as client:
-
-        def request(method: str, path: str, **options: Any) -> httpx.Response:
-            answer = client.request(method, path, timeout=START_S, **options)
-            answer.raise_for_status()
-            return answer
-
-        yield request
-
-
-@pytest.fixture(scope="module")
-def happen(call: Callable[..., httpx.Response]) -> Callable[..., str]:
-    """Post one event as the game server does; return its id: ``happen("match.ready", player_id="p", map="m")``."""
-
-    def post(type: str, **data: Any) -> str:
-        event_id = uuid.uuid4().hex
-        event = {"specversion": "1.0", "id": event_id, "source": "/tests/browser", "type": type, "data": data}
-        call("POST", "/api/v1/events", json=event)
-        return event_id
-
-    return post

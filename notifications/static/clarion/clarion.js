@@ -972,7 +972,7 @@ export class Clarion {
         for (const [name, value] of Object.entries({ before, limit, unread, category })) {
             if (value !== undefined && value !== null) query.set(name, value);
         }
-        const path = `/inbox${query.size ? `?${query}` : ""}`;
+        const path = `/inbox?${query}`.replace(/\?$/, "");
         let page = await this.#http.request("GET", path);
         for (let tries = 1; tries < PAGE_TRIES && this.#outdated(page); tries += 1) {
             page = await this.#http.request("GET", path);
