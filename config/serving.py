@@ -14,12 +14,18 @@ __all__ = ["CommandLine", "DrainingServer", "reactor"]  # the reactor that daphn
 
 
 class DrainingServer(Server):  # type: ignore[misc] # daphne ships no types
-    """Ends every application by cancellation and waits for all of them.
+    """Ends every application by cancellation and waits for all of them; says why it cuts a socket off.
 
     Daphne 4.2.3 looks for the application of every connection; a request whose body is still
     coming in has none, and the error that follows skips the wait: all players' sockets are cut
     off (1006) because of one slow upload.
     """
+
+    def protocol_connected(self, protocol: Any) -> None:
+        """Have a client that sends too much closed with its code (1009) instead of dropped (1006)."""
+        super().protocol_connected(protocol)
+        if hasattr(protocol, "failByDrop"):
+            protocol.failByDrop = False
 
     def kill_all_applications(self) -> Any:
         """Return what the reactor waits for before it stops."""
