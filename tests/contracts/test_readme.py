@@ -78,3 +78,12 @@ def test_the_first_token_lets_a_player_in(server: tuple[Up, Path]) -> None:
     token = json.loads(typed(server, BLOCKS["token"]))["token"]
     inbox = server[0].get("/api/v1/inbox", headers={"Authorization": f"Bearer {token}"})
     assert inbox.status_code == 200
+
+
+def test_every_test_behind_a_promise_is_there() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)::([\w:]+)`", (ROOT / "README.md").read_text())
+    assert len(named) > 15
+    for path, names in named:
+        source = (ROOT / path).read_text()
+        for name in names.split("::"):
+            assert re.search(rf"(def|class) {name}\b", source), f"{path}::{names} is not there"
