@@ -49,6 +49,17 @@ def device(game: Game) -> Device:
     return Device(game)
 
 
+@pytest.fixture
+def empty_game() -> Game:
+    """Make a game without events: enough where a call is refused, and no test transaction is in its way."""
+    return given_game()
+
+
+@pytest.fixture
+def newcomer(empty_game: Game) -> Device:
+    return Device(empty_game)
+
+
 def is_problem(answer: HttpResponse, status: int, slug: str) -> bool:
     assert answer.headers["Content-Type"] == PROBLEM, answer.content
     told = answer.json()
@@ -119,6 +130,7 @@ def test_a_restore_renews_the_epoch(game: Game, device: Device) -> None:
     assert device.call("GET", "inbox").json()["epoch"] == "e2"
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
@@ -135,8 +147,8 @@ def test_a_restore_renews_the_epoch(game: Game, device: Device) -> None:
         ("before=x&limit=x", ["/before", "/limit"]),
     ],
 )
-def test_a_question_that_cannot_be_is_refused(device: Device, query: str, expected: list[str]) -> None:
-    assert pointers(device.call("GET", f"inbox?{query}")) == expected
+def test_a_question_that_cannot_be_is_refused(newcomer: Device, query: str, expected: list[str]) -> None:
+    assert pointers(newcomer.call("GET", f"inbox?{query}")) == expected
 
 
 # -- states ---------------------------------------------------------------------------------------
@@ -182,6 +194,7 @@ def test_no_ids_are_no_changes(device: Device) -> None:
         assert device.call("POST", f"inbox/{path}", '{"ids":[]}').json() == {"head": 5, "unread": 5}
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
@@ -209,9 +222,9 @@ def test_no_ids_are_no_changes(device: Device) -> None:
 )
 @pytest.mark.parametrize("path", ["read", "seen"])
 def test_bad_states_are_refused_with_pointers(
-    device: Device, path: str, body: str, expected: list[str]
+    newcomer: Device, path: str, body: str, expected: list[str]
 ) -> None:
-    assert pointers(device.call("POST", f"inbox/{path}", body)) == expected
+    assert pointers(newcomer.call("POST", f"inbox/{path}", body)) == expected
 
 
 @pytest.mark.parametrize(
@@ -222,24 +235,28 @@ def test_archive_takes_ids_only(game: Game, device: Device, body: str, expected:
     assert counters(game) == (5, 5, 5)
 
 
-def test_so_many_ids_and_no_more_are_taken_at_once(device: Device) -> None:
+@pytest.mark.django_db
+def test_so_many_ids_and_no_more_are_taken_at_once(newcomer: Device) -> None:
     ids = [uuid4() for _ in range(IDS_MAX + 1)]
-    assert device.call("POST", "inbox/read", listed(*ids[1:])).status_code == 200
-    assert pointers(device.call("POST", "inbox/read", listed(*ids))) == ["/ids"]
+    assert newcomer.call("POST", "inbox/read", listed(*ids[1:])).status_code == 200
+    assert pointers(newcomer.call("POST", "inbox/read", listed(*ids))) == ["/ids"]
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("body", ["{", b"\xff", "{} {}"])
-def test_a_body_that_is_no_json_is_refused(device: Device, body: Any) -> None:
-    assert is_problem(device.call("POST", "inbox/read", body), 400, "unreadable")
+def test_a_body_that_is_no_json_is_refused(newcomer: Device, body: Any) -> None:
+    assert is_problem(newcomer.call("POST", "inbox/read", body), 400, "unreadable")
 
 
-def test_a_body_that_is_too_large_is_refused(device: Device) -> None:
-    assert is_problem(device.call("POST", "inbox/read", "[" * 100_000), 413, "too-large")
+@pytest.mark.django_db
+def test_a_body_that_is_too_large_is_refused(newcomer: Device) -> None:
+    assert is_problem(newcomer.call("POST", "inbox/read", "[" * 100_000), 413, "too-large")
 
 
-def test_another_kind_of_body_is_refused(device: Device) -> None:
-    answer = device.client.post(
-        "/api/v1/inbox/read", "<a/>", content_type="text/xml", headers={"Authorization": device.bearer}
+@pytest.mark.django_db
+def test_another_kind_of_body_is_refused(newcomer: Device) -> None:
+    answer = newcomer.client.post(
+        "/api/v1/inbox/read", "<a/>", content_type="text/xml", headers={"Authorization": newcomer.bearer}
     )
     assert is_problem(answer, 415, "unsupported-media-type")
 
@@ -315,6 +332,7 @@ def test_an_announcement_is_not_in_the_inbox(game: Game, device: Device) -> None
 # -- who may --------------------------------------------------------------------------------------
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(("method", "path"), CALLS)
 @pytest.mark.parametrize("authorization", [None, "Bearer wrong", "Basic YTpi", "Bearer", "Bearer a.b.c"])
 def test_no_call_goes_without_a_token(method: str, path: str, authorization: str | None) -> None:
@@ -324,16 +342,18 @@ def test_no_call_goes_without_a_token(method: str, path: str, authorization: str
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(("method", "path"), CALLS)
-def test_a_token_in_the_address_counts_for_nothing(game: Game, method: str, path: str) -> None:
-    token = tokens.issue(game, "alice")[0]
+def test_a_token_in_the_address_counts_for_nothing(empty_game: Game, method: str, path: str) -> None:
+    token = tokens.issue(empty_game, "alice")[0]
     answer = Client().generic(method, f"/api/v1/{path}?token={token}&access_token={token}")
     assert is_problem(answer, 401, "unauthorized")
 
 
-def test_an_expired_token_is_refused(game: Game) -> None:
+@pytest.mark.django_db
+def test_an_expired_token_is_refused(empty_game: Game) -> None:
     with time_machine.travel(datetime.now(UTC) - timedelta(hours=2), tick=False):
-        device = Device(game)
+        device = Device(empty_game)
     assert is_problem(device.call("GET", "inbox"), 401, "unauthorized")
 
 
@@ -384,14 +404,16 @@ def test_a_preflight_is_granted_and_does_nothing(game: Game, path: str) -> None:
 # -- the rest -------------------------------------------------------------------------------------
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("method", "path"),
     [("POST", "inbox"), ("GET", "inbox/read"), ("DELETE", "inbox/archive"), ("POST", "announcements")],
 )
-def test_other_methods_are_refused(device: Device, method: str, path: str) -> None:
-    assert is_problem(device.call(method, path, "{}"), 405, "method-not-allowed")
+def test_other_methods_are_refused(newcomer: Device, method: str, path: str) -> None:
+    assert is_problem(newcomer.call(method, path, "{}"), 405, "method-not-allowed")
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("method", "path"),
     [
@@ -405,10 +427,11 @@ def test_other_methods_are_refused(device: Device, method: str, path: str) -> No
         ("GET", "inbox%0A"),
     ],
 )
-def test_what_is_not_there_is_a_problem(device: Device, method: str, path: str) -> None:
-    assert is_problem(device.call(method, path, ""), 404, "not-found")
+def test_what_is_not_there_is_a_problem(newcomer: Device, method: str, path: str) -> None:
+    assert is_problem(newcomer.call(method, path, ""), 404, "not-found")
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("path", ["/api/", "/api/v2/inbox", "/api/v1"])
 def test_other_addresses_below_the_api_are_problems_too(path: str) -> None:
     assert is_problem(Client().get(path), 404, "not-found")
