@@ -38,11 +38,12 @@ class Writer:
     decisions: list[Decision] = field(default_factory=list)
     notifications: list[Notification] = field(default_factory=list)
     touched: dict[int, Account] = field(default_factory=dict)
+    repeated: int = 0
 
     def note(self, event: LoggedEvent, decision: engine.Decision, player_id: int | None) -> None:
         """Take one decision; a sent one takes the player's next number and sequence."""
         if (event.id, decision.rule_id, decision.player) in self.decided:
-            log.warning("decision.repeated", event_id=event.event_id, rule=decision.rule_id)
+            self.repeated += 1
             return
         account = self.accounts[player_id] if player_id is not None else None
         uid = self._notify(event, decision, account) if account and decision.content else None
@@ -107,6 +108,8 @@ class Writer:
 
     def write(self) -> list[Change]:
         """Write everything, and return the hints to publish after commit."""
+        if self.repeated:
+            log.warning("decisions.repeated", count=self.repeated)
         Decision.objects.bulk_create(self.decisions)
         Notification.objects.bulk_create(self.notifications)
         ledger.write(self.touched)

@@ -142,9 +142,7 @@ def test_what_was_decided_before_is_left_as_it_is_and_said(alice: Player) -> Non
     assert known == {(5, 7, "alice")}
     with capture_logs() as logs:
         hints = write((an_event(), a_decision(), alice), (an_event(6), a_decision(), alice), known=known)
-    assert [(each["event"], each["event_id"], each["rule"]) for each in logs] == [
-        ("decision.repeated", "e5", 7)
-    ]
+    assert [(each["event"], each["count"]) for each in logs] == [("decisions.repeated", 1)]
     assert [(each.from_, each.to) for each in hints] == [(11, 12)]
     assert [row.number for row in Notification.objects.order_by("number")] == [5, 6]
 
