@@ -19,7 +19,11 @@ test("read, seen and archive take an id, several or a mark, and answer where the
     await clarion.seen({ through: 8 });
     await clarion.archive(["n3"]);
     assert.deepEqual(
-        stage.asked.map(({ method, url, body }) => [method, url.replace("https://clarion.example/api/v1", ""), body]),
+        stage.asked.map(({ method, url, body }) => [
+            method,
+            url.replace("https://clarion.example/api/v1", ""),
+            body,
+        ]),
         [
             ["POST", "/inbox/read", { ids: ["n1"] }],
             ["POST", "/inbox/read", { ids: ["n1", "n2"] }],
@@ -29,7 +33,10 @@ test("read, seen and archive take an id, several or a mark, and answer where the
         ],
     );
     const { headers, credentials } = stage.asked[0];
-    assert.deepEqual(headers, { Authorization: `Bearer ${tokenOf("alice", { clock: stage.clock, mark: 1 })}`, "Content-Type": "application/json" });
+    assert.deepEqual(headers, {
+        Authorization: `Bearer ${tokenOf("alice", { clock: stage.clock, mark: 1 })}`,
+        "Content-Type": "application/json",
+    });
     assert.equal(credentials, "omit", "cookies are none of its business");
     assert.deepEqual([clarion.head, clarion.unread], [9, 1]);
 });
@@ -40,7 +47,10 @@ test("more ids than one request may carry become several, and none become none",
     stage.answer(200, { head: 250, unread: 0 });
     const ids = Array.from({ length: 250 }, (_, index) => `n${index}`);
     assert.deepEqual(await stage.clarion.read(ids), { head: 250, unread: 0 });
-    assert.deepEqual(stage.asked.map(({ body }) => body.ids.length), [200, 50]);
+    assert.deepEqual(
+        stage.asked.map(({ body }) => body.ids.length),
+        [200, 50],
+    );
     assert.deepEqual(await stage.clarion.archive([]), { head: 250, unread: 0 });
     assert.equal(stage.asked.length, 2);
 });
@@ -103,16 +113,28 @@ test("announcements are read as they are", async () => {
 
 test("a problem becomes an error that says what and when to try again", async () => {
     const stage = new Stage();
-    stage.answer(503, { type: "/problems/unavailable", detail: "the database does not answer" }, { "Retry-After": "3" });
+    stage.answer(
+        503,
+        { type: "/problems/unavailable", detail: "the database does not answer" },
+        { "Retry-After": "3" },
+    );
     const problem = { name: "ClarionError", status: 503, code: "unavailable", retryAfter: 3 };
     await assert.rejects(stage.clarion.read("n1"), { ...problem, detail: "the database does not answer" });
     const errors = [{ pointer: "/ids/0", detail: "is no UUID" }];
     stage.answer(422, { type: "/problems/invalid", detail: "the request breaks a rule", errors });
-    await assert.rejects(stage.clarion.read("n1"), { status: 422, code: "invalid", errors, retryAfter: null });
+    await assert.rejects(stage.clarion.read("n1"), {
+        status: 422,
+        code: "invalid",
+        errors,
+        retryAfter: null,
+    });
     stage.answer(502, "<html>a proxy's page", { "Retry-After": new Date(Date.now() + 5_000).toUTCString() });
     const refused = await stage.clarion.read("n1").catch((error) => error);
     assert.ok(refused instanceof ClarionError && refused instanceof Error);
-    assert.deepEqual([refused.status, refused.code, refused.message], [502, "unreadable", "the server answered 502"]);
+    assert.deepEqual(
+        [refused.status, refused.code, refused.message],
+        [502, "unreadable", "the server answered 502"],
+    );
     assert.ok(refused.retryAfter > 0 && refused.retryAfter <= 5);
 });
 
@@ -120,7 +142,11 @@ test("a network that is away and a server that does not answer are told apart", 
     const stage = new Stage();
     stage.answer(0, () => Promise.reject(new TypeError("Failed to fetch")));
     await assert.rejects(stage.clarion.read("n1"), { status: 0, code: "network" });
-    stage.answer(0, ({ signal }) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))));
+    stage.answer(
+        0,
+        ({ signal }) =>
+            new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
+    );
     const asked = stage.clarion.read("n1").catch((error) => error);
     await stage.clock.pass(15_000);
     assert.equal((await asked).code, "timeout");
@@ -152,6 +178,16 @@ test("calls share a token while it lasts", async () => {
     await stage.clock.pass(3_595_000);
     await stage.clarion.read("n1");
     assert.equal(stage.tokens, 3, "one that is about to end is of no use");
+});
+
+test("a client that was closed does not speak for who was logged in before", async () => {
+    const players = ["alice", "bob"];
+    const stage = new Stage({ token: () => tokenOf(players.shift()) });
+    for (let turn = 0; turn < 2; turn += 1) stage.answer(200, { head: 1, unread: 0 });
+    await stage.clarion.read("n1");
+    stage.clarion.close();
+    await stage.clarion.read("n2");
+    assert.equal(stage.asked[1].headers.Authorization, `Bearer ${tokenOf("bob")}`);
 });
 
 test("calls without a token are refused before they are sent", async () => {

@@ -19,10 +19,13 @@ async function waits(stage, count, fail = () => stage.socket.cut()) {
         await stage.clock.pass(stage.heard("state").at(-1).retryInMs);
         await settled();
     }
-    return stage.heard("state").filter(({ state }) => state === "waiting").map(({ retryInMs }) => retryInMs);
+    return stage
+        .heard("state")
+        .filter(({ state }) => state === "waiting")
+        .map(({ retryInMs }) => retryInMs);
 }
 
-test("a client speaks clarion.v1, and its token is in the first message and never in an address", async () => {
+test("the token is in the first message of clarion.v1, and never in an address", async () => {
     const stage = await connected();
     assert.equal(stage.socket.url, "wss://clarion.example/ws/v1/player");
     assert.deepEqual(stage.socket.protocols, ["clarion.v1"]);
@@ -30,7 +33,10 @@ test("a client speaks clarion.v1, and its token is in the first message and neve
     assert.equal(first.type, "connect");
     assert.equal(first.token, tokenOf("alice", { clock: stage.clock, mark: 1 }).toString());
     assert.match(first.device, /^d-[0-9a-f]{16}$/);
-    assert.deepEqual(stage.heard("state").map(({ state }) => state), ["connecting", "connected"]);
+    assert.deepEqual(
+        stage.heard("state").map(({ state }) => state),
+        ["connecting", "connected"],
+    );
 });
 
 test("the address may be a path, insecure for a developer, or that of the page; nothing else", () => {
@@ -40,7 +46,7 @@ test("the address may be a path, insecure for a developer, or that of the page; 
         const clarion = new Clarion({
             url, page, token: "t.e.xt", storage: new Storage(),
             WebSocket: class { constructor(address) { sockets.push(address); } close() {} },
-        }); // prettier-ignore
+        });
         clarion.connect();
         return settled().then(() => {
             clarion.close();
@@ -49,7 +55,9 @@ test("the address may be a path, insecure for a developer, or that of the page; 
     };
     return Promise.all([
         opened("http://127.0.0.1:8000/").then((url) => assert.equal(url, "ws://127.0.0.1:8000/ws/v1/player")),
-        opened("https://g.example/clarion/").then((url) => assert.equal(url, "wss://g.example/clarion/ws/v1/player")),
+        opened("https://g.example/clarion/").then((url) =>
+            assert.equal(url, "wss://g.example/clarion/ws/v1/player"),
+        ),
         opened(undefined).then((url) => assert.equal(url, "wss://clarion.example/ws/v1/player")),
     ]).then(() => {
         assert.throws(() => new Clarion({ url: "ftp://clarion.example", token: "t" }), /https:/);
@@ -157,7 +165,7 @@ test("a socket that never gets ready counts as failed", async () => {
     assert.equal(stage.socket.closedWith, 1000);
 });
 
-test("after a good-bye the client comes back at a random moment of those the server names, and resumes", async () => {
+test("after a good-bye the client resumes at a random moment of those that the server names", async () => {
     const stage = await connected({ random: () => 0.25 }, { head: 7 });
     stage.say({ type: "bye", code: 4205, after: [2, 42], detail: "deploy" });
     stage.changes(7, 8);
@@ -182,7 +190,7 @@ test("a server that says good-bye and then hangs is left at that moment", async 
 });
 
 for (const code of [4200, 4202, 4203, 4205, 4250]) {
-    test(`after ${code} without a good-bye the client comes back soon, but not all at the same moment`, async () => {
+    test(`after ${code} without a good-bye the client comes back soon, at a random moment`, async () => {
         const stage = await connected();
         stage.socket.cut(code);
         assert.deepEqual(stage.heard("state").at(-1).retryInMs, 250);
@@ -215,7 +223,10 @@ test("a token that cannot be fetched is told, and tried again with backoff", asy
     await stage.clock.pass(250);
     await stage.clock.pass(500);
     await stage.welcome();
-    assert.deepEqual(stage.heard("error").map(({ code }) => code), ["token", "token"]);
+    assert.deepEqual(
+        stage.heard("error").map(({ code }) => code),
+        ["token", "token"],
+    );
     assert.match(stage.heard("error")[0].detail, /offline/);
     assert.equal(stage.clarion.state, "connected");
 });
@@ -258,7 +269,11 @@ test("the token is renewed on the socket before it ends", async () => {
 
 test("a renewal that fails is tried again while the old token lasts", async () => {
     const clock = new Clock();
-    const answers = [tokenOf("alice", { life: 60, clock }), new Error("busy"), tokenOf("alice", { life: 120, clock })];
+    const answers = [
+        tokenOf("alice", { life: 60, clock }),
+        new Error("busy"),
+        tokenOf("alice", { life: 120, clock }),
+    ];
     const token = async () => {
         const answer = answers.shift();
         if (answer instanceof Error) throw answer;
@@ -272,7 +287,7 @@ test("a renewal that fails is tried again while the old token lasts", async () =
     assert.equal(stage.socket.messages("token").length, 1);
 });
 
-test("when another player has logged in, the client leaves the first one's cursor and connection", async () => {
+test("another player who logs in gets a connection and a cursor of their own", async () => {
     const clock = new Clock();
     let player = "alice";
     const stage = new Stage({ clock, token: () => tokenOf(player, { life: 600, clock }) });

@@ -58,7 +58,12 @@ class Life {
 
     #load(storage) {
         const { clock, random } = this;
-        this.stage = new Stage({ clock, random, storage, token: () => tokenOf("alice", { clock, life: 1e6 }) });
+        this.stage = new Stage({
+            clock,
+            random,
+            storage,
+            token: () => tokenOf("alice", { clock, life: 1e6 }),
+        });
         const { clarion } = this.stage;
         clarion.on("notification", ({ id, seq }) => this.shown.push({ id, seq, epoch: this.server.epoch }));
         clarion.on("reset", () => (this.resets += 1));
@@ -68,12 +73,24 @@ class Life {
 
 function check({ server, shown, stage }) {
     const ids = shown.map(({ id }) => id);
-    assert.deepEqual(ids.filter((id, index) => ids.indexOf(id) !== index), [], "shown twice");
+    assert.deepEqual(
+        ids.filter((id, index) => ids.indexOf(id) !== index),
+        [],
+        "shown twice",
+    );
     const due = [...server.items.keys()].filter((id) => !server.touched.has(id) && !server.excused.has(id));
-    assert.deepEqual(due.filter((id) => !ids.includes(id)), [], "never shown");
-    const later = shown.filter(({ seq, epoch }, index) => index && epoch === shown[index - 1].epoch && seq <= shown[index - 1].seq);
+    assert.deepEqual(
+        due.filter((id) => !ids.includes(id)),
+        [],
+        "never shown",
+    );
+    const later = shown.filter(
+        ({ seq, epoch }, index) => index && epoch === shown[index - 1].epoch && seq <= shown[index - 1].seq,
+    );
     assert.deepEqual(later, [], "out of order");
-    const back = stage.storage.writes.filter(({ seq, epoch }, index, all) => index && epoch === all[index - 1].epoch && seq < all[index - 1].seq);
+    const back = stage.storage.writes.filter(
+        ({ seq, epoch }, index, all) => index && epoch === all[index - 1].epoch && seq < all[index - 1].seq,
+    );
     assert.deepEqual(back, [], "the cursor went back");
     assert.equal(stage.clarion.state, "connected");
     assert.deepEqual([stage.clarion.head, stage.clarion.unread], [server.head, server.unread]);

@@ -7,7 +7,7 @@ const BEGAN = Date.parse("2026-11-25T12:00:00Z"); // the server's time when a st
 const EVENTS = [
     "state", "notification", "changed", "gone", "unread", "marks", "announcement", "announcementGone",
     "announcementsRead", "reset", "status", "error",
-]; // prettier-ignore
+];
 
 /** Time that passes when a test says so. */
 export class Clock {
@@ -63,7 +63,7 @@ export async function settled() {
 export class Socket {
     readyState = 0;
     sent = [];
-    onopen = this.onmessage = this.onclose = this.onerror = null;
+    onopen = (this.onmessage = this.onclose = this.onerror = null);
 
     constructor(url, protocols) {
         this.url = url;
@@ -173,7 +173,7 @@ export function notification(seq, more = {}) {
         number: seq, seq, id: `n${seq}`, class: "inbox", category: "social", title: `title ${seq}`, body: "",
         data: {}, actions: [], created: "2026-11-25T11:00:00Z", expires: null, read: null, seen: null,
         archived: null, claimed: null, replaces: null, ...more,
-    }; // prettier-ignore
+    };
 }
 
 /** A client on a stage: its network, its time, and everything that it has told. */
@@ -237,22 +237,32 @@ export class Stage {
     }
 
     ready(more = {}) {
-        const since = this.socket.sent.filter(({ type }) => type === "connect" || type === "sync").at(-1)?.since;
+        const since = this.socket.sent
+            .filter(({ type }) => type === "connect" || type === "sync")
+            .at(-1)?.since;
         this.say({
-            type: "ready", epoch: "e1", head: since?.seq ?? 0, announcements: since?.announcements ?? 0, unread: 0,
+            type: "ready", epoch: "e1", head: since?.seq ?? 0,
+            announcements: since?.announcements ?? 0, unread: 0,
             resume: since ? "ok" : "new", heartbeat: 25, window: 64, now: this.time(),
             token_expires: this.time(3_600_000), ...more,
-        }); // prettier-ignore
+        });
     }
 
     say(frame) {
         this.socket.say(frame);
     }
 
-    /** A frame of changes for `(from, to]` with one new notification for each number, unless told otherwise. */
+    /** A frame of changes for `(from, to]` with a new notification for each number. */
     changes(from, to, more = {}) {
         const numbers = Array.from({ length: to - from }, (_, index) => from + index + 1);
-        this.say({ type: "changes", from, to, unread: to, items: numbers.map((seq) => notification(seq)), ...more });
+        this.say({
+            type: "changes",
+            from,
+            to,
+            unread: to,
+            items: numbers.map((seq) => notification(seq)),
+            ...more,
+        });
     }
 
     /** What listeners of an event got. */

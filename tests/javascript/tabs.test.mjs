@@ -31,7 +31,7 @@ test("two tabs have a device and a cursor each", async () => {
     assert.equal(other.storage.writes.at(-1).seq, 5);
 });
 
-test("a duplicated tab goes on from its copy under a name of its own, and its twin is left alone", async () => {
+test("a duplicated tab goes on under a name of its own, and leaves its twin alone", async () => {
     const locks = new Locks();
     const first = await connect(tab({ locks, random: Math.random }));
     first.changes(0, 2);
@@ -56,7 +56,7 @@ test("a reloaded tab keeps its device, also when the old page lets go a little l
     assert.equal(device(before), device(after));
 });
 
-test("without locks, the tab that is replaced by its twin goes on under another name with its own cursor", async () => {
+test("without locks, the tab that its twin replaces goes on under another name", async () => {
     const first = await connect(tab({ random: Math.random }));
     first.changes(0, 2);
     const twin = await connect(tab({ storage: first.storage.copy(), random: Math.random }));
@@ -100,7 +100,7 @@ test("disconnecting and closing let go of the device; leaving while it is claime
     assert.equal(stage.sockets.length, 1);
 });
 
-test("two clients on one page do not share a cursor, and one that follows another takes it over", async () => {
+test("two clients on one page have a cursor each, and a later one takes over the first's", async () => {
     const storage = new Storage();
     const one = await connect(tab({ storage }), { head: 5 });
     const other = await connect(tab({ storage }), { head: 7 });

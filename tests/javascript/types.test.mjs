@@ -20,7 +20,10 @@ function body(declaration) {
 /** The names that a declaration's body declares, each with the line before it. */
 function members(declaration) {
     const lines = body(declaration);
-    const found = lines.map((line, index) => [line.match(/^ {4}(?:readonly )?([a-zA-Z]+)[?<(:]/)?.[1], lines[index - 1]]);
+    const found = lines.map((line, index) => [
+        line.match(/^ {4}(?:readonly )?([a-zA-Z]+)[?<(:]/)?.[1],
+        lines[index - 1],
+    ]);
     return found.filter(([name]) => name);
 }
 
@@ -38,7 +41,10 @@ for (const name of ["Clarion", "ClarionError"]) {
         const made = name === "Clarion" ? {} : new module.ClarionError("detail");
         const own = Object.keys(made).filter((each) => each !== "name");
         const inherited = Object.getOwnPropertyNames(module[name].prototype);
-        assert.deepEqual(names(name === "Clarion" ? "class Clarion" : "class ClarionError extends Error"), [...inherited, ...own].sort());
+        assert.deepEqual(
+            names(name === "Clarion" ? "class Clarion" : "class ClarionError extends Error"),
+            [...inherited, ...own].sort(),
+        );
     });
 }
 
@@ -50,7 +56,10 @@ test("the options of the types are those that the constructor reads", () => {
 test("the events of the types are those that the client tells", () => {
     const told = [...SOURCE.matchAll(/(?:#emit\(|\[)"(\w+)", [^\]]/g)].map(([, name]) => name);
     const events = names("interface ClarionEvents");
-    assert.deepEqual(events.filter((name) => !told.includes(name)), []);
+    assert.deepEqual(
+        events.filter((name) => !told.includes(name)),
+        [],
+    );
     assert.deepEqual(new Stage().events.sort(), events);
 });
 
@@ -61,10 +70,14 @@ test("the query of an inbox is what the types have", () => {
 
 test("every member of the client and every event has its sentence", () => {
     for (const declaration of ["class Clarion", "interface ClarionEvents", "interface ClarionOptions"]) {
-        for (const [name, before] of members(declaration)) assert.match(before, /\*\/$/, `${declaration}: ${name}`);
+        for (const [name, before] of members(declaration))
+            assert.match(before, /\*\/$/, `${declaration}: ${name}`);
     }
 });
 
 test("the client stands alone: it imports nothing, and has no address of anybody", () => {
-    assert.doesNotMatch(SOURCE.replace(/^ \*.*$/gm, ""), /\bimport\b|\brequire\(|https?:\/\/(?!clarion\.example)/);
+    assert.doesNotMatch(
+        SOURCE.replace(/^ \*.*$/gm, ""),
+        /\bimport\b|\brequire\(|https?:\/\/(?!clarion\.example)/,
+    );
 });

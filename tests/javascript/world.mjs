@@ -24,7 +24,7 @@ export class Server {
     head = 0;
     items = new Map(); // id -> its current state
     touched = new Set(); // ids that somebody has looked at, or that are gone: they need not be shown
-    excused = new Set(); // ids that a tab is told of by its inbox only: from before it came, or before a reset
+    excused = new Set(); // ids from before a tab came, or from before a reset
     faulty = true;
     #line = null;
 
@@ -33,7 +33,7 @@ export class Server {
         this.clock = clock;
     }
 
-    // -- what happens to the player -------------------------------------------------------------------
+    // -- what happens to the player ---------------------------------------------------------------
 
     /** Make a few changes in one transaction, and tell the player's socket. */
     change() {
@@ -41,7 +41,8 @@ export class Server {
         for (let count = 1 + this.#below(4); count > 0; count -= 1) this.#one();
         const line = this.#line;
         if (!line?.ready) return;
-        if (line.cursor === from && !line.behind && this.head <= line.acked + WINDOW) this.#send(this.#frame(from, this.head));
+        if (line.cursor === from && !line.behind && this.head <= line.acked + WINDOW)
+            this.#send(this.#frame(from, this.head));
         else line.behind = true;
     }
 
@@ -59,7 +60,12 @@ export class Server {
         const one = known[this.#below(known.length)];
         if (kind < 0.6) this.#put(`n${this.items.size + 1}`, { number: this.items.size + 1, replaces: null });
         else if (kind < 0.8) this.items.set(one.id, { ...one, seq: this.head, title: "new words" });
-        else if (kind < 0.9) this.#touch(one, { ...one, seq: this.head, [this.random() < 0.5 ? "read" : "seen"]: this.time() });
+        else if (kind < 0.9)
+            this.#touch(one, {
+                ...one,
+                seq: this.head,
+                [this.random() < 0.5 ? "read" : "seen"]: this.time(),
+            });
         else this.#touch(one, { id: one.id, number: one.number, seq: this.head, gone: "recalled" });
     }
 
@@ -72,7 +78,7 @@ export class Server {
         this.items.set(id, state);
     }
 
-    // -- the player's socket ------------------------------------------------------------------------------
+    // -- the player's socket ----------------------------------------------------------------------
 
     /** Take what a client does with its newest socket. */
     serve(socket) {
@@ -82,7 +88,16 @@ export class Server {
         }
         if (socket.readyState === 0) {
             socket.open();
-            this.#line = { socket, read: 0, ready: false, behind: true, cursor: 0, acked: 0, beatAt: 0, lookAt: 0 };
+            this.#line = {
+                socket,
+                read: 0,
+                ready: false,
+                behind: true,
+                cursor: 0,
+                acked: 0,
+                beatAt: 0,
+                lookAt: 0,
+            };
         }
         if (this.#line?.socket !== socket) return;
         while (this.#line?.read < socket.sent.length) this.#hear(socket.sent[this.#line.read++]);
@@ -130,13 +145,16 @@ export class Server {
         line.ready = line.behind = true;
         line.beatAt = this.clock.ms + BEAT_MS;
         this.#send({
-            type: "ready", epoch: `e${this.epoch}`, head: this.head, announcements: 0, unread: this.unread, resume,
+            type: "ready", epoch: `e${this.epoch}`, head: this.head, announcements: 0,
+            unread: this.unread, resume,
             heartbeat: 25, window: WINDOW, now: this.time(), token_expires: null,
-        }); // prettier-ignore
+        });
     }
 
     #resume({ epoch, seq }) {
-        return epoch === `e${this.epoch}` && seq <= this.head && this.head - seq <= RESUME_MAX ? "ok" : "reset";
+        return epoch === `e${this.epoch}` && seq <= this.head && this.head - seq <= RESUME_MAX
+            ? "ok"
+            : "reset";
     }
 
     #repair() {
@@ -157,7 +175,7 @@ export class Server {
         return { type: "changes", from, to, unread: this.unread, items };
     }
 
-    // -- the network ------------------------------------------------------------------------------------------
+    // -- the network ------------------------------------------------------------------------------
 
     #send(frame) {
         const line = this.#line;

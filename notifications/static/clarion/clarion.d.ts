@@ -6,7 +6,7 @@
  * greater `seq` is the later one.
  */
 
-/** `live` is shown at once and not kept, `inbox` is kept, `reward` can be claimed, `announcement` is for all. */
+/** `live` is shown and not kept, `inbox` is kept, `reward` can be claimed, `announcement` is for all. */
 export type NotificationClass = "live" | "inbox" | "reward" | "announcement";
 
 /** Why something is not there any more. */
@@ -47,7 +47,7 @@ export interface Gone {
     gone: GoneReason;
 }
 
-/** `idle` before `connect()` and after `disconnect()`; `stopped` when coming back by itself would not help. */
+/** `idle` before `connect()` and after `disconnect()`; `stopped` where coming back would not help. */
 export type State = "idle" | "connecting" | "connected" | "waiting" | "stopped";
 
 /** The connection's state, and why. */
@@ -79,7 +79,7 @@ export interface ClarionEvents {
     state: StateChange;
     /** A new notification, to be shown: each once in this tab, in order, none that has expired. */
     notification: Notification;
-    /** The current state of a notification: read or archived somewhere, or new but looked at elsewhere before. */
+    /** The current state of a notification: read or archived, or new here but looked at elsewhere. */
     changed: Notification;
     /** A notification is to be removed, whether the page knows it or not. */
     gone: Gone;
@@ -87,7 +87,7 @@ export interface ClarionEvents {
     unread: number;
     /** "Everything up to here" was marked as seen or read, on whichever device. */
     marks: Marks;
-    /** An announcement was made or changed: show it in the place of the one with the same id, if there is one. */
+    /** An announcement was made or changed: show it, in the place of one with the same id. */
     announcement: Notification;
     /** An announcement is over. */
     announcementGone: Pick<Gone, "id" | "gone">;
@@ -118,7 +118,7 @@ export interface ClarionOptions {
     /** Clarion's address; without one, that of the page. */
     url?: string;
     /**
-     * The name of this tab or installation. Without one each tab gets its own, also when it was duplicated. The
+     * The name of this tab or installation. Without one each tab gets its own, a duplicated one too. The
      * server closes a connection when another one with the same player and device comes.
      */
     device?: string;
@@ -224,16 +224,22 @@ export class Clarion {
     /** The server's time, from what it said last and a clock that nobody adjusts. */
     serverNow(): Date;
 
-    /** Call a function at each event; returns what ends that. What it throws is reported and stops nothing. */
-    on<Name extends keyof ClarionEvents>(name: Name, listener: (value: ClarionEvents[Name]) => void): () => void;
+    /** Call a function at each event; returns what ends that. What it throws is only reported. */
+    on<Name extends keyof ClarionEvents>(
+        name: Name,
+        listener: (value: ClarionEvents[Name]) => void,
+    ): () => void;
     /** Call a function at the next event only; returns what ends the wait. */
-    once<Name extends keyof ClarionEvents>(name: Name, listener: (value: ClarionEvents[Name]) => void): () => void;
+    once<Name extends keyof ClarionEvents>(
+        name: Name,
+        listener: (value: ClarionEvents[Name]) => void,
+    ): () => void;
     /** Stop calling a function; without one, all of that event. */
     off<Name extends keyof ClarionEvents>(name: Name, listener?: (value: ClarionEvents[Name]) => void): void;
 
     /** Connect and stay so, at once if it waits for its next attempt. Resumes where this tab was. */
     connect(): void;
-    /** End the connection for now. The cursor stays: `connect()`, here or after a reload, goes on from there. */
+    /** End the connection for now: `connect()`, here or after a reload, goes on from this tab's cursor. */
     disconnect(): void;
     /** End the connection and forget where it was, as when the player logs out. */
     close(): void;
@@ -248,6 +254,6 @@ export class Clarion {
     seen(which: Which): Promise<Standing>;
     /** Put away. */
     archive(ids: string | Iterable<string>): Promise<Standing>;
-    /** Claim a reward; repeats get the answer of the first time. 409 if it was recalled, 410 if it has expired. */
+    /** Claim a reward; repeats get the first time's answer. 409 if it was recalled, 410 if it has expired. */
     claim(id: string): Promise<Standing & Record<string, unknown>>;
 }

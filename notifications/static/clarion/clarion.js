@@ -155,6 +155,10 @@ class Tokens {
         return lasts ? this.#current : this.fresh();
     }
 
+    forget() {
+        this.#current = null;
+    }
+
     async #ask() {
         let timer;
         const late = new Promise((_, reject) => {
@@ -554,6 +558,7 @@ export class Clarion {
     close() {
         this.#leave();
         this.#memory.forget();
+        this.#tokens.forget();
         this.#player = null;
         this.#forgetPlayer();
         this.#become("stopped", { detail: "the page has closed it" });
@@ -743,7 +748,8 @@ export class Clarion {
         if (frame.type === "ready") this.#ready(frame);
         else if (frame.type === "error") this.#refused(frame);
         else if (frame.type === "bye") this.#bye(frame);
-        else if (this.#line.readyAt === null) return; // nothing else is said before ready
+        else if (this.#line.readyAt === null)
+            return; // nothing else is said before ready
         else if (frame.type === "changes") this.#changes(frame);
         else if (frame.type === "announcements") this.#announced(frame);
         else if (frame.type === "heartbeat") this.#heartbeat(frame);
@@ -858,6 +864,7 @@ export class Clarion {
     #heartbeat({ head, announcements, now }) {
         this.#clock.hear(now);
         this.#line.beat();
+        if (!isPlace(head) || !isPlace(announcements)) return;
         this.#head = Math.max(this.#head, head);
         this.#announcementsHead = Math.max(this.#announcementsHead, announcements);
         if (head > this.#memory.seq || announcements > this.#memory.announcements) this.#sync();
@@ -877,8 +884,8 @@ export class Clarion {
     }
 
     #bye({ code, after, detail }) {
-        if (!Array.isArray(after) || !after.every(Number.isFinite)) return; // the close code will do
-        const [least, most] = after;
+        const [least, most] = Array.isArray(after) ? after : [];
+        if (!(least <= most)) return; // the close code will do
         const pause = 1000 * (least + this.#random() * (most - least));
         this.#hint = { code, detail: detail ?? "", at: this.#context.now() + pause };
         this.#line.after(pause, () => this.#line?.end(code, detail));
@@ -1093,7 +1100,10 @@ function decoded(data) {
 }
 
 function newDevice(random) {
-    const part = () => Math.floor(random() * 2 ** 32).toString(16).padStart(8, "0");
+    const part = () =>
+        Math.floor(random() * 2 ** 32)
+            .toString(16)
+            .padStart(8, "0");
     return `d-${part()}${part()}`;
 }
 
@@ -1124,7 +1134,9 @@ function outcome({ status, ok, text, retryAfter }) {
     if (ok && body !== null) return body;
     throw new ClarionError(body?.detail ?? `the server answered ${status}`, {
         status,
-        code: String(body?.type ?? "unreadable").split("/").pop(),
+        code: String(body?.type ?? "unreadable")
+            .split("/")
+            .pop(),
         retryAfter: secondsOf(retryAfter),
         errors: body?.errors ?? [],
     });
