@@ -92,3 +92,16 @@ def _sqlite_name(cursor: Any, detail: str) -> str:
     named = connection.introspection.get_constraints(cursor, table).items()
     names = [name for name, facts in named if facts["columns"] == columns and facts["unique"]]
     return names[0] if names and not names[0].startswith("__") else f"{table}_pkey"
+
+
+def walks(statement: Statement, table: str) -> bool:
+    """Tell whether a statement reads a table from one end to the other.
+
+    SQLite calls it a scan, too, when it reads the first rows of all in the order of their keys.
+    """
+    scans = any(
+        name.startswith("SCAN") and name.split()[1].strip('"') == table and "INDEX" not in name
+        for name in indexes_of(statement)
+    )
+    first_rows = connection.vendor == "sqlite" and "LIMIT" in statement[0] and "WHERE" not in statement[0]
+    return scans and not first_rows

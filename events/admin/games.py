@@ -35,7 +35,9 @@ class GameForm(forms.ModelForm):
         " https://play.example. None allows only clients that send no Origin, and Clarion's own pages;"
         " * allows every origin.",
     )
-    partitions = forms.IntegerField(
+    cut_into = forms.IntegerField(
+        label="partitions",
+        required=False,
         min_value=1,
         max_value=PARTITIONS_MAX,
         initial=DEFAULT_PARTITIONS,
@@ -66,16 +68,18 @@ class GameAdmin(ConsoleAdmin):
     list_display = ("slug", "name", "mode", "partitions", "events", "made")
     search_fields = ("slug__startswith", "name__istartswith")
     search_help_text = "how the game's name begins"
+    told: ClassVar = ("partitions", "events", "epoch", "announcements", "made")
     empty_hint = "No game yet. Add one here, or run: manage.py creategame SLUG"
 
     def get_fields(self, request: HttpRequest, obj: Game | None = None) -> tuple[str, ...]:
         """Show what belongs to a game that exists."""
-        fields = ("slug", "name", "strict", "partitions", "allowed_origins")
-        return (*fields, "events", "epoch", "announcements", "made") if obj else fields
+        if obj is None:
+            return ("slug", "name", "strict", "cut_into", "allowed_origins")
+        return ("slug", "name", "strict", "allowed_origins", *self.told)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Game | None = None) -> tuple[str, ...]:
         """Fix a game's name in URLs and its partitions when it is made."""
-        return ("slug", "partitions", "events", "epoch", "announcements", "made") if obj else ()
+        return ("slug", *self.told) if obj else ()
 
     def has_delete_permission(self, request: HttpRequest, obj: Game | None = None) -> bool:
         """Nobody deletes a game in the console."""
@@ -91,7 +95,7 @@ class GameAdmin(ConsoleAdmin):
                 obj.slug,
                 name=obj.name,
                 strict=obj.strict,
-                partitions=form.cleaned_data["partitions"],
+                partitions=form.cleaned_data["cut_into"] or DEFAULT_PARTITIONS,
                 allowed_origins=obj.allowed_origins,
             )
             obj.pk, obj.partitions, obj.created = made.pk, made.partitions, made.created

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from django.contrib import messages
 from django.contrib.admin import ShowFacets
+from django.db import connection
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
@@ -24,7 +25,7 @@ PAGES_MAX = 400
 """Further back the way is a filter by time: an offset has to walk all that it leaves out."""
 ID_DIGITS = 18
 BRANCHES_AT_ONCE = 100
-"""SQLite takes at most 500 terms in one statement."""
+"""In one statement: planning more takes longer than another round trip."""
 
 
 class ConsoleAdmin(ModelAdmin):
@@ -104,8 +105,8 @@ class Branched(ChangeList):
         self.queryset = self.queryset.none()
         super().get_results(request)
         start = (self.page_num - 1) * ROWS
-        if branches and start >= 0:
-            self.result_list = self._rows(merged(branches, self.model_admin.ordering, start, start + ROWS))
+        keys = merged(branches, self.model_admin.ordering, start, start + ROWS) if branches else []
+        self.result_list = self._rows(keys)
 
     def _within(self, request: HttpRequest) -> bool:
         if self.page_num <= PAGES_MAX:
@@ -135,10 +136,16 @@ def merged(branches: Sequence[QuerySet[Any]], ordering: Sequence[str], start: in
     found: list[tuple[Any, ...]] = []
     rest = iter(branches)
     while some := list(islice(rest, BRANCHES_AT_ONCE)):
-        first, *others = [branch.values_list(*fields)[:stop] for branch in some]
-        found += list(first.union(*others, all=True) if others else first)
+        found += _together([branch.values_list(*fields)[:stop] for branch in some])
     found.sort(key=_comparable, reverse=True)
     return [row[-1] for row in found[start:stop]]
+
+
+def _together(parts: Sequence[QuerySet[Any]]) -> list[tuple[Any, ...]]:
+    """Return the rows of all parts: in one statement, or where the database is in the process, one by one."""
+    if not connection.features.supports_slicing_ordering_in_compound or len(parts) == 1:
+        return [row for part in parts for row in part]
+    return list(parts[0].union(*parts[1:], all=True))
 
 
 def _comparable(row: tuple[Any, ...]) -> tuple[Any, ...]:
