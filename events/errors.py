@@ -16,7 +16,7 @@ EventsError
 └── StartOver             a batch must be begun again; nothing was written
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import ClassVar
 
@@ -55,13 +55,16 @@ class Forbidden(EventsError):
 
 
 class RateLimited(EventsError):
-    """The key's limit for this minute is used up; nothing was stored."""
+    """It does not fit into the key's limit for this minute; nothing was stored."""
 
-    def __init__(self, limit: int, retry_after_s: int) -> None:
-        """Name the limit and when to come back."""
-        super().__init__(f"this key's limit of {limit} a minute is used up; come back in {retry_after_s} s")
+    def __init__(self, limit: int, retry_after_s: int, headers: Mapping[str, str]) -> None:
+        """Name the limit and when to come back; ``headers`` are HTTP's for both."""
+        super().__init__(
+            f"this key's limit of {limit} a minute does not allow it; come back in {retry_after_s} s"
+        )
         self.limit = limit
         self.retry_after_s = retry_after_s
+        self.headers = dict(headers)
 
 
 class InsideTransaction(EventsError):

@@ -8,10 +8,11 @@ from typing import Any
 
 import jsonschema_rs
 import msgspec
+import structlog
 
 from events.envelope import Envelope
 from events.envelope.hazards import escaped
-from events.errors import InvalidEvent
+from events.errors import InvalidEvent, UnknownGame
 from events.lanes import Lane
 from events.models import EventType, Game
 from events.schemas import compile_schema
@@ -20,6 +21,8 @@ CACHE_S = 1.0
 PLAYER_PREFIX = "player."
 ERRORS_MAX = 20
 """So many broken rules of a schema are named; the rest would only be more of the same."""
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,18 +79,21 @@ def config_of(game_id: int) -> GameConfig:
     """Return a game's configuration; one query per second and game.
 
     Raises:
-        Game.DoesNotExist: there is no such game.
+        UnknownGame: there is no such game.
     """
     if (known := cached(game_id)) is not None:
         return known
-    game = Game.objects.get(pk=game_id)
+    game = Game.objects.filter(pk=game_id).first()
+    if game is None:
+        raise UnknownGame(game_id)
     rows = EventType.objects.filter(game=game).values_list("name", "lane", "schema")
     config = GameConfig(
         id=game.pk,
         slug=game.slug,
         strict=game.strict,
         types={
-            name: TypeConfig(lane=Lane(lane), validator=_validator(schema)) for name, lane, schema in rows
+            name: TypeConfig(lane=Lane(lane), validator=_validator(game, name, schema))
+            for name, lane, schema in rows
         },
     )
     with _lock:
@@ -104,8 +110,15 @@ def forget(game_id: int | None = None) -> None:
             _cache.pop(game_id, None)
 
 
-def _validator(schema: Any) -> jsonschema_rs.Validator | None:
-    return None if schema is None else compile_schema(schema)
+def _validator(game: Game, name: str, schema: Any) -> jsonschema_rs.Validator | None:
+    """Compile a type's schema. One that is none was not saved by the console: it must not stop the game's log."""
+    if schema is None:
+        return None
+    try:
+        return compile_schema(schema)
+    except ValueError:
+        log.error("schema.broken", game=game.slug, type=name)  # noqa: TRY400 - the text may hold the schema
+        return None
 
 
 def _check(validator: jsonschema_rs.Validator, envelope: Envelope, pointer: str) -> None:

@@ -89,7 +89,9 @@ class _Sender:
         for hub, lane in batch:
             try:
                 wake(hub, lane)
-            except (OSError, KombuError):
+            except Exception as error:  # whatever it is, the next hint must still be sent
+                if not isinstance(error, OSError | KombuError):
+                    log.exception("hint.broken", hub=hub, lane=Lane(lane).label)
                 time.sleep(PAUSE_AFTER_FAILURE_S)  # the rest is found by age; do not knock for each
                 return
 

@@ -15,7 +15,7 @@ import structlog
 from django.db import transaction
 
 from events import log as event_log
-from events.errors import LogUnavailable
+from events.errors import InvalidEvent, LogUnavailable
 from events.lanes import Lane
 from events.models import OutboxEvent
 
@@ -55,13 +55,19 @@ def write(
 
 
 def flush(limit: int = BATCH) -> int:
-    """Append what waits, oldest first, and return how many.
+    """Append what waits, oldest first, and return how many were appended.
+
+    One that the log refuses for ever is logged and left; it holds up none of the others.
 
     Raises:
         LogUnavailable: the rest goes on waiting.
     """
-    waiting = list(OutboxEvent.objects.filter(appended__isnull=True).order_by("id")[:limit])
-    for row in waiting:
+    waiting = OutboxEvent.objects.filter(appended__isnull=True).order_by("id")[:limit]
+    return sum([_append(row) for row in waiting])
+
+
+def _append(row: OutboxEvent) -> bool:
+    try:
         event_log.append_own(
             game_id=row.game_id,
             event_id=row.event_id,
@@ -69,9 +75,13 @@ def flush(limit: int = BATCH) -> int:
             stream=row.stream,
             data=row.data,
             lane=row.lane,
+            time=row.created,
         )
-        OutboxEvent.objects.filter(id=row.id).update(appended=datetime.now(UTC))
-    return len(waiting)
+    except InvalidEvent:
+        log.exception("outbox.refused", outbox=row.pk, type=row.type)
+        return False
+    OutboxEvent.objects.filter(pk=row.pk).update(appended=datetime.now(UTC))
+    return True
 
 
 def _flush_soon() -> None:

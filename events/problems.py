@@ -11,6 +11,7 @@ from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+from events.envelope.hazards import escaped
 from events.errors import (
     EventsError,
     Forbidden,
@@ -87,7 +88,9 @@ def _told(error: EventsError) -> tuple[HTTPStatus, str, Sequence[tuple[str, str]
         (told for kind, told in _KINDS.items() if isinstance(error, kind)),
         (getattr(error, "status", HTTPStatus.BAD_REQUEST), getattr(error, "slug", "refused")),
     )
-    headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
+    headers = dict[str, str](getattr(error, "headers", {}))
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
     if (wait := getattr(error, "retry_after_s", None)) is not None:
         headers["Retry-After"] = str(wait)
     return status, slug, getattr(error, "errors", ()), headers
@@ -120,7 +123,8 @@ def _headers(error: APIException) -> dict[str, str]:
 def _pointers(detail: Any, pointer: str) -> Any:
     if isinstance(detail, dict):
         for name, inner in detail.items():
-            yield from _pointers(inner, pointer if name == "non_field_errors" else f"{pointer}/{name}")
+            here = pointer if name == "non_field_errors" else f"{pointer}/{escaped(str(name))}"
+            yield from _pointers(inner, here)
     elif isinstance(detail, list) and any(isinstance(each, dict | list) for each in detail):
         for index, inner in enumerate(detail):
             yield from _pointers(inner, f"{pointer}/{index}")

@@ -1,22 +1,37 @@
 """Limits per API key, in events a minute: shared through Redis, else counted by each process."""
 
+import threading
 import time
 from dataclasses import dataclass
-from typing import cast
 
 import structlog
 from django.conf import settings
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage, Storage, storage_from_string
-from limits.strategies import FixedWindowRateLimiter, RateLimiter
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.commands.core import Script
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from events.errors import RateLimited
 from events.keys import Caller
 
+MINUTE_S = 60
 PAUSE_S = 5.0
 """For so long nothing asks a Redis that has failed; each process counts for itself meanwhile."""
 REDIS_TIMEOUT_S = 0.05
+"""Asked on the event loop, so it must not take long; a Redis that takes longer counts as away."""
+
+_CHARGE = """
+local used = tonumber(redis.call('GET', KEYS[1]) or '0')
+local cost = tonumber(ARGV[1])
+if used + cost > tonumber(ARGV[2]) then
+    return {0, used}
+end
+redis.call('INCRBY', KEYS[1], cost)
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+return {1, used + cost}
+"""
+"""Count a cost if it still fits; answer whether it did, and what is used by now."""
 
 log = structlog.get_logger(__name__)
 
@@ -38,54 +53,92 @@ class Left:
         }
 
 
-class _Limits:
-    """The shared counter, and the one to fall back to."""
+def charge(caller: Caller, cost: int) -> Left | None:
+    """Count ``cost`` against the key's minute; None where there is no limit.
+
+    Raises:
+        RateLimited: it does not fit any more. Nothing was counted.
+    """
+    limit = caller.rate_limit
+    if limit is None:
+        return None
+    minute, second = divmod(int(time.time()), MINUTE_S)
+    fits, used = _counted(caller.key_id, minute, cost, limit)
+    left = Left(limit=limit, remaining=max(0, limit - used), reset_s=MINUTE_S - second)
+    if not fits:
+        raise RateLimited(limit, left.reset_s, left.headers())
+    return left
+
+
+def forget() -> None:
+    """Start to count anew in this process, and ask Redis again."""
+    global _shared  # noqa: PLW0603 - the one place that this module keeps
+    _shared = _Shared()
+    _own.clear()
+
+
+class _Own:
+    """What this process has counted in the current minute."""
 
     def __init__(self) -> None:
-        self._own: RateLimiter = FixedWindowRateLimiter(MemoryStorage())
-        self._shared: RateLimiter | None = None
+        self._lock = threading.Lock()
+        self.clear()
+
+    def clear(self) -> None:
+        self._minute, self._used = 0, dict[int, int]()
+
+    def charge(self, key_id: int, minute: int, cost: int, limit: int) -> tuple[bool, int]:
+        with self._lock:
+            if minute != self._minute:
+                self._minute, self._used = minute, {}
+            used = self._used.get(key_id, 0)
+            if used + cost > limit:
+                return False, used
+            self._used[key_id] = used + cost
+            return True, used + cost
+
+
+class _Shared:
+    """The counter in Redis, and until when it is left alone."""
+
+    def __init__(self) -> None:
+        self._script: Script | None = None
         self._away_until = 0.0
 
-    def charge(self, caller: Caller, cost: int) -> Left | None:
-        """Count ``cost`` against the key's minute; None where there is no limit.
+    @property
+    def is_there(self) -> bool:
+        return bool(settings.REDIS_URL) and time.monotonic() >= self._away_until
 
-        Raises:
-            RateLimited: it does not fit any more. Nothing was counted.
-        """
-        if caller.rate_limit is None:
-            return None
-        item = RateLimitItemPerMinute(caller.rate_limit)
-        limiter = self._limiter()
+    def charge(self, key_id: int, minute: int, cost: int, limit: int) -> tuple[bool, int]:
+        if self._script is None:
+            self._script = _redis().register_script(_CHARGE)
+        key = f"{settings.CLARION_PREFIX}clarion:rate:{key_id}:{minute}"
+        fits, used = self._script(keys=[key], args=[cost, limit, 2 * MINUTE_S])
+        return bool(fits), int(used)
+
+    def leave_alone(self) -> None:
+        self._away_until = time.monotonic() + PAUSE_S
+
+
+_own, _shared = _Own(), _Shared()
+
+
+def _counted(key_id: int, minute: int, cost: int, limit: int) -> tuple[bool, int]:
+    """Count in Redis, or here while Redis is away."""
+    if _shared.is_there:
         try:
-            return self._charge(limiter, item, caller, cost)
+            return _shared.charge(key_id, minute, cost, limit)
         except RedisError as error:
-            self._away_until = time.monotonic() + PAUSE_S
+            _shared.leave_alone()
             log.warning("ratelimit.redis_away", error=type(error).__name__)
-            return self._charge(self._own, item, caller, cost)
-
-    @staticmethod
-    def _charge(limiter: RateLimiter, item: RateLimitItemPerMinute, caller: Caller, cost: int) -> Left:
-        names = (settings.CLARION_PREFIX, str(caller.key_id))
-        fits = cost == 0 or limiter.hit(item, *names, cost=cost)
-        window = limiter.get_window_stats(item, *names)
-        reset_s = max(1, int(window.reset_time - time.time()) + 1)
-        if not fits:
-            raise RateLimited(item.amount, reset_s)
-        return Left(limit=item.amount, remaining=max(0, int(window.remaining)), reset_s=reset_s)
-
-    def _limiter(self) -> RateLimiter:
-        if not settings.REDIS_URL or time.monotonic() < self._away_until:
-            return self._own
-        if self._shared is None:
-            self._shared = FixedWindowRateLimiter(_redis())
-        return self._shared
+    return _own.charge(key_id, minute, cost, limit)
 
 
-def _redis() -> Storage:
-    storage = storage_from_string(
-        settings.REDIS_URL, socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S
+def _redis() -> Redis:
+    """Return a client that gives up at the first failure."""
+    return Redis.from_url(
+        settings.REDIS_URL,
+        socket_timeout=REDIS_TIMEOUT_S,
+        socket_connect_timeout=REDIS_TIMEOUT_S,
+        retry=Retry(NoBackoff(), 0),
     )
-    return cast("Storage", storage)  # only URLs that begin with async+ give another kind
-
-
-charge = _Limits().charge

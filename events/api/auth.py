@@ -35,7 +35,7 @@ class HasScope(BasePermission):
     """Asks for the scope that the view names for the method: ``scopes = {"GET": "events:read"}``."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        """Check the scope, and charge the call to the key's minute.
+        """Check the scope, and charge the call to the key's minute; the answer says what is left of it.
 
         Raises:
             Forbidden: the key lacks the scope.
@@ -43,7 +43,9 @@ class HasScope(BasePermission):
         """
         scopes: dict[str, str] = getattr(view, "scopes", {})
         caller = caller_of(request)
-        if request.method in scopes:
-            caller.require(scopes[request.method])
-            ratelimit.charge(caller, 1)
+        method = "GET" if request.method == "HEAD" else request.method  # DRF serves both by one method
+        if method in scopes:
+            caller.require(scopes[method])
+            if left := ratelimit.charge(caller, 1):
+                view.headers.update(left.headers())  # DRF puts them on the answer
         return True

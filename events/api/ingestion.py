@@ -1,7 +1,8 @@
 """``POST /api/v1/events``: no thread, no ORM and no DRF parser on the hot path."""
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
@@ -10,6 +11,7 @@ from django.db import Error
 from django.http import HttpRequest, HttpResponse
 
 from events import games, keys, log, ratelimit
+from events.connections import give_back
 from events.envelope import (
     MAX_REQUEST_BYTES,
     Envelope,
@@ -35,6 +37,8 @@ REFUSED = {
 WORDS = ("appended", "duplicate", "conflict", "invalid", "refused")
 
 Judged = Outcome | InvalidEvent
+A = TypeVar("A")
+R = TypeVar("R")
 
 
 async def ingest(request: HttpRequest) -> HttpResponse:
@@ -44,10 +48,9 @@ async def ingest(request: HttpRequest) -> HttpResponse:
         caller.require("events:write")
         reading = _read(request)
         left = ratelimit.charge(caller, max(1, len(reading.items)))
-        config = games.cached(caller.game_id) or await sync_to_async(games.config_of)(caller.game_id)
-        judged = await _append(config, reading)
+        judged = await _append(await _config(caller.game_id), reading)
     except (TooLarge, NotCloudEvents, Unreadable) as error:
-        status, slug = REFUSED[type(error)]
+        status, slug = next(told for kind, told in REFUSED.items() if isinstance(error, kind))
         return problem(status, slug, str(error))
     except EventsError as error:
         return of_error(error)
@@ -61,12 +64,32 @@ async def ingest(request: HttpRequest) -> HttpResponse:
 
 
 async def _caller(authorization: str | None) -> keys.Caller:
-    return keys.cached(authorization) or await sync_to_async(keys.verify)(authorization)
+    if (known := keys.cached(authorization)) is not None:
+        return known
+    return await _looked_up(keys.verify, authorization)
+
+
+async def _config(game_id: int) -> GameConfig:
+    if (known := games.cached(game_id)) is not None:
+        return known
+    return await _looked_up(games.config_of, game_id)
+
+
+async def _looked_up(look_up: Callable[[A], R], what: A) -> R:
+    """Look something up on a thread, which holds no connection any more when the log is waited for."""
+
+    def work() -> R:
+        try:
+            return look_up(what)
+        finally:
+            give_back()
+
+    return await sync_to_async(work)()
 
 
 def _read(request: HttpRequest) -> Reading:
     length = request.headers.get("Content-Length", "")
-    if length.isdigit() and int(length) > MAX_REQUEST_BYTES:
+    if length.isdecimal() and int(length) > MAX_REQUEST_BYTES:
         raise TooLarge(f"the request has {length} bytes; at most {MAX_REQUEST_BYTES} are allowed")
     body = request.read(MAX_REQUEST_BYTES + 1)
     headers = {name.lower(): value for name, value in request.headers.items() if name[:3].lower() == "ce-"}

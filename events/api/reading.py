@@ -9,6 +9,7 @@ import msgspec
 from asgiref.sync import markcoroutinefunction, sync_to_async
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.template.response import SimpleTemplateResponse
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -34,7 +35,9 @@ class Query(serializers.Serializer):  # type: ignore[type-arg]
     stream = serializers.CharField(required=False, max_length=511)
     type = serializers.CharField(required=False, max_length=255)
     partition = serializers.IntegerField(required=False, min_value=0, max_value=255)
-    after = serializers.CharField(required=False, max_length=64, help_text="``next`` of the page before")
+    after = serializers.CharField(
+        required=False, allow_blank=True, max_length=64, help_text="``next`` of the page before"
+    )
     limit = serializers.IntegerField(required=False, min_value=1, max_value=LIMIT_MAX, default=100)
 
 
@@ -49,13 +52,19 @@ class EventsView(APIView):
     def as_view(cls, **initkwargs: Any) -> Callable[..., Any]:  # type: ignore[override] # a coroutine function
         """Return a view that keeps POST on the event loop and gives the rest to DRF."""
         rest = super().as_view(**initkwargs)
-        rest_async = sync_to_async(rest, thread_sensitive=True)
+
+        def rendered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            response: HttpResponseBase = rest(request, *args, **kwargs)
+            if isinstance(
+                response, SimpleTemplateResponse
+            ):  # nobody else does: API calls skip the middleware
+                response.render()
+            return response
 
         async def view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if request.method == "POST":
                 return await ingest(request)
-            response: HttpResponseBase = await rest_async(request, *args, **kwargs)
-            return response
+            return await sync_to_async(rendered)(request, *args, **kwargs)
 
         view.cls = cls  # type: ignore[attr-defined] # drf-spectacular looks here
         view.initkwargs = initkwargs  # type: ignore[attr-defined]
@@ -109,7 +118,7 @@ def _query(request: Request) -> dict[str, Any]:
     ]
     if problems:
         raise InvalidEvent(problems)
-    form = Query(data=request.query_params)
+    form = Query(data=request.query_params.dict())  # a form's empty field would count as not asked for
     form.is_valid(raise_exception=True)
     return dict(form.validated_data)
 

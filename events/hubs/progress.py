@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from django.db import connection
 
+from events.connections import give_back
 from events.lanes import Lane
 from events.log.read import lane_head_column
 from events.models import Checkpoint
@@ -61,7 +62,6 @@ def wait_until_reached(hub: str, partition_id: int, lane: int, offset: int, time
     while not reached(hub, partition_id, lane, offset):
         if time.monotonic() >= end:
             return False
-        if connection.settings_dict["OPTIONS"].get("pool"):
-            connection.close()  # back to the pool: a few who wait must not starve all who work
+        give_back()
         time.sleep(0.02)
     return True

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from django.db import connection, transaction
 
 from events import hints
+from events.connections import give_back
 from events.envelope import Envelope
 from events.errors import InsideTransaction, UnknownGame
 from events.log.entries import Entry, Outcome
@@ -33,8 +34,7 @@ def append(game_id: int, entries: Sequence[Entry]) -> list[Outcome]:
     """
     if connection.in_atomic_block:
         raise InsideTransaction
-    if connection.settings_dict["OPTIONS"].get("pool"):
-        connection.close()  # back to the pool: callers who wait must not starve the one who works
+    give_back()
     return submit(game_id, entries).result()
 
 
@@ -55,11 +55,15 @@ def append_own(
     data: str,
     lane: int,
     source: str = OWN_SOURCE,
+    time: datetime | None = None,
 ) -> Outcome:
-    """Append one event that Clarion itself causes; nobody else may use its sources. Raises as ``append``."""
-    now = datetime.now(UTC)
+    """Append one event that Clarion itself causes; nobody else may use its sources. Raises as ``append``.
+
+    ``time`` is when it happened, if not just now.
+    """
+    happened = time or datetime.now(UTC)
     envelope = Envelope(
-        id=event_id, source=source, type=type, subject=None, time=now, datacontenttype="application/json",
+        id=event_id, source=source, type=type, subject=None, time=happened, datacontenttype="application/json",
         dataschema=None, data=data, data_encoding="json", stream=stream, expected_version=None, expires=None,
         traceparent="", extensions="{}",
     )  # fmt: skip

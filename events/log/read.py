@@ -64,6 +64,8 @@ def page(
     if type is not None:
         events = events.filter(type=type)
     if stream is not None:
+        if partition_id is not None:
+            events = events.filter(partition_id=partition_id)
         return list(events.filter(stream=stream, version__gt=after).order_by("version")[:limit])
     rows: list[Event] = []
     for each in sorted(partition_ids(game_id)) if partition_id is None else [partition_id]:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from django.db.models import Count, F, Max
+
 from events.lanes import Lane
 from events.log import digests
 from events.log.read import lane_head_column
@@ -24,6 +26,7 @@ def verify_partition(partition_id: int) -> list[str]:
 def _findings(partition: Partition) -> Iterator[str]:
     expected, previous = 1, digests.GENESIS
     lanes = {int(lane): 0 for lane in Lane}
+    yield from _miscounted(partition.id)
     rows = Event.objects.filter(partition_id=partition.id).order_by("offset").values(*_NEEDED)
     for row in rows.iterator(chunk_size=2_000):
         offset = row["offset"]
@@ -41,9 +44,18 @@ def _findings(partition: Partition) -> Iterator[str]:
             yield f"{Lane(lane).label} head is {head}, the last event of that lane is at {last}"
 
 
+def _miscounted(partition_id: int) -> Iterator[str]:
+    """Count the versions of each stream; it lies in one partition as a whole."""
+    streams = Event.objects.filter(partition_id=partition_id).values("stream")
+    counted = streams.annotate(count=Count("id"), last=Max("version")).exclude(count=F("last"))
+    for row in counted.order_by("stream").iterator():
+        yield f"stream {row['stream']} is at version {row['last']} and has {row['count']} events"
+
+
 def _broken(row: dict[str, Any], previous: bytes) -> Iterator[str]:
     payload = bytes(row["payload_digest"])
-    if row["salt"] is not None and digests.payload_digest(bytes(row["salt"]), row["data"]) != payload:
+    erased = row["salt"] is None and row["data"] is None
+    if not erased and digests.payload_digest(bytes(row["salt"] or b""), row["data"]) != payload:
         yield f"the payload at offset {row['offset']} is not the one that was appended"
     if digests.event_digest(previous, hashed(row), payload) != bytes(row["digest"]):
         yield f"the chain breaks at offset {row['offset']}"

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from django.db import OperationalError
 
-from events import log
+from events import connections, log
 from events.envelope import Envelope
 from events.errors import InvalidEvent, LogUnavailable, UnknownGame
 from events.lanes import Lane
@@ -176,5 +176,6 @@ def test_who_waits_has_given_the_connection_back_to_its_pool(
     monkeypatch.setattr(appending, "submit", watched)
     with monkeypatch.context() as patched:
         patched.setattr(appending, "connection", theirs)
+        patched.setattr(connections, "connection", theirs)
         log.append(game.id, [])
     assert closed_before == [pool is not None]
