@@ -241,6 +241,10 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Tells players of live games what matters to them: at once, exactly once.",
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.0",
+    "EXTERNAL_DOCS": {
+        "url": "/api/schema/socket.json",
+        "description": "The player's socket, as a JSON Schema",
+    },
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

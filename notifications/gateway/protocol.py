@@ -93,9 +93,10 @@ _UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError)
 def decode(text: str) -> ClientMessage | None:
     """Return a client's message, or None when it is none that the protocol knows."""
     try:
-        return _decode(text)
+        message: ClientMessage = _decode(text)
     except _UNREADABLE:
         return None
+    return message
 
 
 def kind_of(text: str) -> str | None:

@@ -218,7 +218,7 @@ _UUIDS = tuple(2 + len(_PLAYER) + FIELDS.index(name) for name in ("uid", "replac
 
 
 def _from_sqlite(row: Sequence[Any]) -> list[Any]:
-    values = [each.replace(tzinfo=UTC) if isinstance(each, datetime) else each for each in row]
+    values: list[Any] = [each.replace(tzinfo=UTC) if isinstance(each, datetime) else each for each in row]
     values[1] = [str(UUID(each)) for each in json.loads(values[1])]
     for index in _UUIDS:
         values[index] = UUID(values[index]) if values[index] else None

@@ -8,6 +8,7 @@ import jsonschema
 import jsonschema_rs
 import msgspec
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from notifications.gateway import protocol
@@ -45,7 +46,8 @@ def test_every_reference_leads_somewhere_and_nothing_is_left_over() -> None:
     assert used | {"closeCode"} == DOCUMENT["$defs"].keys()
 
 
-def test_it_is_served_beside_the_openapi_document() -> None:
+def test_it_is_served_beside_the_openapi_document_which_names_it() -> None:
+    assert settings.SPECTACULAR_SETTINGS["EXTERNAL_DOCS"]["url"] == "/api/schema/socket.json"
     answer = Client().get("/api/schema/socket.json")
     assert (answer.status_code, answer["Content-Type"]) == (200, "application/schema+json")
     assert answer.json() == DOCUMENT
