@@ -4,6 +4,7 @@
 """
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from daphne.cli import CommandLineInterface
@@ -22,10 +23,14 @@ class DrainingServer(Server):  # type: ignore[misc] # daphne ships no types
     """
 
     def protocol_connected(self, protocol: Any) -> None:
-        """Have a client that sends too much closed with its code (1009) instead of dropped (1006)."""
+        """Have a client that sends too much closed with its code (1009) instead of dropped (1006).
+
+        The limit is for what clients send: what we send goes out whole.
+        """
         super().protocol_connected(protocol)
         if hasattr(protocol, "failByDrop"):
             protocol.failByDrop = False
+            protocol.sendMessage = partial(_send_whole, protocol)
 
     def kill_all_applications(self) -> Any:
         """Return what the reactor waits for before it stops."""
@@ -40,6 +45,19 @@ class CommandLine(CommandLineInterface):  # type: ignore[misc] # as above
     """Daphne's command line with our server."""
 
     server_class = DrainingServer
+
+
+def _send_whole(protocol: Any, *args: Any, **options: Any) -> None:
+    """Send a message of any size.
+
+    Autobahn holds messages that we send to the limit of those that we accept, and refuses larger
+    ones: 64 changes at once are some 25 KiB, and a client that was away never got them.
+    """
+    limit, protocol.maxMessagePayloadSize = protocol.maxMessagePayloadSize, 0
+    try:
+        type(protocol).sendMessage(protocol, *args, **options)
+    finally:
+        protocol.maxMessagePayloadSize = limit
 
 
 async def _all(running: list["asyncio.Future[Any]"]) -> None:

@@ -1,5 +1,6 @@
 """The socket on the real server: what clients see through a real connection."""
 
+import json
 import socket as sockets
 from collections.abc import Iterator
 from contextlib import closing
@@ -89,6 +90,20 @@ def test_a_message_of_16_kib_is_read(game: GameOnServer) -> None:
     start, end = '{"type":"dance","pad":"', '"}'
     device.connection.send(start + "x" * (16 * 1024 - len(start + end)) + end)
     assert device.hears("error")["re"] == "dance"
+
+
+def test_a_frame_larger_than_what_clients_may_send_arrives_whole(game: GameOnServer) -> None:
+    frank = game.device("frank")
+    frank.breaks()
+    for number in range(64):
+        game.tells("frank", title=f"{number} " + "while he was away " * 10)
+    since = {"epoch": frank.ready["epoch"], "seq": frank.ready["head"], "announcements": 0}
+    again = game.device("frank", since=since)
+    frame = again.hears("changes")
+    assert len(json.dumps(frame)) > protocol.MESSAGE_MAX
+    assert {int(item["title"].split()[0]) for item in frame["items"]} == set(range(64))
+    again.connection.send("x" * (protocol.MESSAGE_MAX + 1))
+    assert closed(again) == 1009
 
 
 def test_native_clients_may_send_the_token_in_the_handshake(game: GameOnServer) -> None:
