@@ -20,7 +20,7 @@ from notifications.api.fields import Category, Moment, PlayerKey, Text, Title
 from notifications.engine import POSTED
 from notifications.engine.content import bounded
 from notifications.engine.templates import RenderFailed
-from notifications.engine.texts import BODY_MAX, TITLE_MAX
+from notifications.engine.texts import BODY_MAX
 from players.api.bodies import body_of
 from players.errors import BodyTooLarge
 
@@ -42,7 +42,7 @@ class DirectIn(serializers.Serializer):  # type: ignore[type-arg]
     id = Text(max_length=ID_MAX, required=False, help_text="Makes repeats harmless, for ever")
     players = serializers.ListField(child=PlayerKey(), min_length=1, max_length=PLAYERS_MAX)
     category = Category(default="general")
-    title = Title(max_length=TITLE_MAX)
+    title = Title()
     body = Text(max_length=BODY_MAX, allow_blank=True, default="")
     expires = Moment(required=False, allow_null=True, help_text="RFC 3339; class live needs it")
 

@@ -6,9 +6,9 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from events.envelope.attributes import moment_of, player_problem
+from events.envelope.attributes import PLAYER_MAX, moment_of, player_problem
 from notifications.engine.content import CATEGORY_MAX, is_category
-from notifications.engine.texts import one_line
+from notifications.engine.texts import TITLE_MAX, one_line
 
 
 class Text(serializers.CharField):
@@ -24,8 +24,12 @@ class Text(serializers.CharField):
         return str(super().to_internal_value(data))
 
 
+@extend_schema_field({"type": "string", "minLength": 1, "maxLength": TITLE_MAX, "pattern": r"\S"})
 class Title(Text):
     """Text of which something is left when it is shown on one line."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=TITLE_MAX, **options)
 
     def to_internal_value(self, data: Any) -> str:
         """Refuse what would be shown as nothing."""
@@ -35,6 +39,9 @@ class Title(Text):
         return text
 
 
+@extend_schema_field(
+    {"type": "string", "minLength": 1, "maxLength": PLAYER_MAX, "pattern": "^[^\\u0000-\\u001f\\u007f]+$"}
+)
 class PlayerKey(Text):
     """A game's own id of a player."""
 
@@ -45,6 +52,7 @@ class PlayerKey(Text):
         return str(data)
 
 
+@extend_schema_field({"type": "string", "pattern": f"^[A-Za-z0-9_-]{{1,{CATEGORY_MAX}}}$"})
 class Category(Text):
     """A category of notifications."""
 

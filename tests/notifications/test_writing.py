@@ -1,7 +1,7 @@
 """From decisions to rows: numbers, sequences, ids that are the same everywhere, and one hint for each player."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -22,6 +22,7 @@ from tests.players.people import given_player
 pytestmark = pytest.mark.django_db
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+DECIDED = NOON - timedelta(seconds=1)
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
@@ -39,7 +40,7 @@ def a_decision(player: str = "alice", *, rule: int = 7, class_: str = "inbox", s
         data={"level": 7, "name": "Ἀλίκη"}, actions=({"id": "join"},), expires=None, locale="en",
     )  # fmt: skip
     return Decision(
-        rule_id=rule, revision_id=70, event_id="e", player=player, gates=(), now=NOON, profile_revision=3,
+        rule_id=rule, revision_id=70, event_id="e", player=player, gates=(), now=DECIDED, profile_revision=3,
         outcome=Outcome.SENT if sent else Outcome.SUPPRESSED, content=content if sent else None,
     )  # fmt: skip
 
@@ -92,7 +93,7 @@ def test_a_sent_decision_takes_the_next_number_and_sequence(alice: Player) -> No
         [{"id": "join"}],
     )
     assert row.uid == made.notification_uid == notification_uid(1, 7, 5, "alice")
-    assert (made.place, made.profile_revision, made.now) == (21, 3, NOON)
+    assert (made.place, made.profile_revision, made.now) == (21, 3, DECIDED)
     alice.refresh_from_db()
     assert (alice.head, alice.number, alice.unread, alice.decisions) == (11, 5, 3, 21)
 
