@@ -304,6 +304,19 @@ def test_older_ones_come_page_by_page_and_none_twice(visit: Visit, invite: Calla
     assert len(ids) == len(set(ids))
 
 
+def test_a_long_visit_keeps_the_newest_hundred_and_the_rest_a_click_away(
+    visit: Visit, invite: Callable[[str], str]
+) -> None:
+    chiyo = visit("chiyo")
+    guilds = [invite("chiyo") for _ in range(105)]
+    expect(chiyo.item(guilds[-1])).to_have_count(1)
+    expect(chiyo.item(guilds[0])).to_have_count(0)
+    until(chiyo, lambda: chiyo.items.count() == 100)
+    chiyo.page.get_by_role("button", name="Show older").click()
+    for guild in guilds:
+        expect(chiyo.item(guild)).to_have_count(1)
+
+
 def test_a_category_shows_its_own_and_takes_in_what_comes(
     visit: Visit, invite: Callable[[str], str], happen: Happen
 ) -> None:

@@ -3,6 +3,7 @@
 import { ago, byId, capital, copyOf, dress, leave, left, say } from "./dom.js";
 
 const PAGE = 20;
+const ROOM = 100; // rows; what is older is a click away, however long the visit
 const SEEN_AFTER_MS = 1500;
 const NOTHING = {
     all: "Nothing here yet. Invitations, gifts and every fifth level come here, and stay until you put them away.",
@@ -17,6 +18,7 @@ export class Inbox {
     #round = 0; // raised by each load: what an earlier one brought goes
     #next = null;
     #newest = 0;
+    #room = ROOM;
     #seenTimer = null;
     #controls = new AbortController();
 
@@ -71,7 +73,9 @@ export class Inbox {
         }
         if (!row && !page && this.#next !== null && item.number < this.#next) return; // it comes with its page
         this.#show(item, row?.element ?? this.#made(item, page === null));
-        if (!page) this.#settle();
+        if (page) return;
+        this.#trim();
+        this.#settle();
     }
 
     /** The inbox may be in sight now: what is in sight counts as seen, on all devices. */
@@ -167,6 +171,14 @@ export class Inbox {
         this.look();
     }
 
+    /** Let go of the oldest rows; "Show older" brings them back. */
+    #trim() {
+        if (this.#rows.size <= this.#room) return;
+        const numbers = [...this.#rows.values()].map(({ item }) => item.number).sort((a, b) => b - a);
+        this.#next = numbers[this.#room - 1];
+        for (const [id, { item }] of this.#rows) if (item.number < this.#next) this.#drop(id, { now: true });
+    }
+
     #count(unread) {
         byId("count").hidden = unread === 0;
         say(byId("count"), `${unread} unread`);
@@ -238,6 +250,7 @@ export class Inbox {
         await this.#tried(async () => {
             const page = await this.#client.inbox({ before: this.#next, limit: PAGE, ...this.#query() });
             if (round !== this.#round) return;
+            this.#room += PAGE;
             this.#next = page.next;
             for (const item of page.items) this.put(item, page);
             this.#settle();
