@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic
 
@@ -11,7 +10,7 @@ import structlog
 from notifications.frames import rfc3339
 from notifications.gateway import protocol, queries, threads
 from notifications.gateway.protocol import frame
-from notifications.gateway.queries import GameStanding, PlayerStanding
+from notifications.gateway.queries import Standing
 from notifications.gateway.repair import Repair
 from notifications.gateway.socket import Socket
 from notifications.gateway.sockets import Sockets
@@ -23,14 +22,6 @@ AT_ONCE = 500
 """So many sockets, then others get their turn."""
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Found:
-    """What one look has read; nothing while the database is away."""
-
-    players: Mapping[int, PlayerStanding] = field(default_factory=dict)
-    games: Mapping[int, GameStanding] = field(default_factory=dict)
 
 
 class Look:
@@ -49,72 +40,72 @@ class Look:
             await self.once()
 
     async def once(self) -> None:
-        """Look at every socket: one query for all players, one for their games."""
+        """Look at every socket, with one query for all players and their games."""
         found = await self._find()
         before, self._beyond = self._beyond, {}
         for number, socket in enumerate(self._sockets, start=1):
             if socket.ready and not socket.closed:
-                await self._look_at(socket, found, before.get(socket))
+                await self._look_at(socket, found.get(socket.player_id), before.get(socket))
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
 
-    async def _find(self) -> Found:
-        players, games = self._sockets.players, self._sockets.games
+    async def _find(self) -> Mapping[int, Standing]:
+        """Read where all players stand; nothing while the database is away."""
+        players = self._sockets.players
         if not players:
-            return Found()
+            return {}
         try:
             async with asyncio.timeout(ANSWER_S):
-                found = Found(
-                    players=await threads.query(queries.players, players),
-                    games=await threads.query(queries.games, games),
-                )
+                found = await threads.query(queries.standings, players)
         except Exception as error:  # noqa: BLE001 - the database is away; sockets stay and are told
             await self._weather(degraded=True, why=type(error).__name__)
-            return Found()
+            return {}
         await self._weather(degraded=False)
         return found
 
-    async def _look_at(self, socket: Socket, found: Found, beyond: int | None) -> None:
-        player, game = found.players.get(socket.player_id), found.games.get(socket.game_id)
-        end = self._end(socket, player, game, beyond)
+    async def _look_at(self, socket: Socket, standing: Standing | None, beyond: int | None) -> None:
+        end = self._end(socket, standing, beyond) or _overdue(socket)
         if end is not None:
             await socket.close(*end)
             return
-        if player is not None and player.head > socket.cursor and not socket.behind:
+        if standing is not None:
+            self._compare(socket, standing)
+        if monotonic() >= socket.heartbeat_at:
+            head = max(socket.cursor, standing.head if standing else 0)
+            announced = max(socket.announcements, standing.announcements if standing else 0)
+            await socket.beat(head, announced, rfc3339(datetime.now(UTC)) or "")
+
+    def _compare(self, socket: Socket, standing: Standing) -> None:
+        """Have the socket repaired if anything was not sent."""
+        if standing.head > socket.cursor and not socket.behind:
             socket.doubt(changes=True)
-        if game is not None and game.announcements > socket.announcements:
+        if standing.announcements > socket.announcements and not socket.announcements_behind:
             socket.doubt(announcements=True)
         if socket.lacks:
             self._repair.fell_behind(socket)
-        if monotonic() >= socket.heartbeat_at:
-            head = max(socket.cursor, player.head if player else 0)
-            announced = max(socket.announcements, game.announcements if game else 0)
-            await socket.beat(head, announced, rfc3339(datetime.now(UTC)) or "")
 
-    def _end(
-        self, socket: Socket, player: PlayerStanding | None, game: GameStanding | None, beyond: int | None
-    ) -> tuple[int, str] | None:
-        """Return why a socket has to end, or None."""
-        if player is not None and player.refused:
+    def _end(self, socket: Socket, standing: Standing | None, beyond: int | None) -> tuple[int, str] | None:
+        """Return why a socket must not go on, by what was read; or None."""
+        if standing is None:
+            return None
+        if standing.refused:
             return protocol.PLAYER_REFUSED, "this player is blocked or was erased"
-        if self._renumbered(socket, player, game, beyond):
+        if self._renumbered(socket, standing, beyond):
             return protocol.ROTATE, "the numbering of changes has begun anew"
-        return _overdue(socket)
+        return None
 
-    def _renumbered(
-        self, socket: Socket, player: PlayerStanding | None, game: GameStanding | None, beyond: int | None
-    ) -> bool:
+    def _renumbered(self, socket: Socket, standing: Standing, beyond: int | None) -> bool:
         """Tell whether the database was taken back to an earlier state: sequences would come a second time.
 
         A cursor beyond the head may also be a hint that was faster than this look; if the head has
         not come up to it by the next one, it is not.
         """
-        if game is not None and game.epoch != socket.epoch:
+        if standing.epoch != socket.epoch:
             return True
-        if player is None or player.head >= socket.cursor:
+        if standing.head >= socket.cursor:
             return False
         self._beyond[socket] = socket.cursor
-        return beyond is not None and player.head < beyond
+        return beyond is not None and standing.head < beyond
 
     async def _weather(self, *, degraded: bool, why: str = "") -> None:
         """Tell every client once when the database goes away, and once when it is back."""

@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -76,20 +77,16 @@ class Announcements:
     items: tuple[Item, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class PlayerStanding:
-    """A player as the look once a second finds them."""
+class Standing(NamedTuple):
+    """A player and their game, as the look once a second finds them."""
 
     head: int
-    refused: bool  # blocked or erased
-
-
-@dataclass(frozen=True, kw_only=True)
-class GameStanding:
-    """A game as the look once a second finds it."""
-
+    refused: bool  # blocked, erased, or not there at all
     epoch: str
     announcements: int
+
+
+GONE = Standing(0, refused=True, epoch="", announcements=0)
 
 
 def identify(token: str, origin: str | None, host: str | None) -> Identity:
@@ -123,7 +120,7 @@ def welcome(player_id: int) -> Welcome:
 def supply(needs: Sequence[Need]) -> list[Supply | None]:
     """Read what each of these sockets lacks: one statement for all of them, head and rows at one instant.
 
-    None for those whose player is not there at all.
+    What has expired is left out; that something is gone is told. None for those whose player is not there at all.
     """
     rows = _postgres(needs) if connection.vendor == "postgresql" else _sqlite(needs)
     items: list[list[Item]] = [[] for _ in needs]
@@ -148,18 +145,19 @@ def announced(game_id: int, after: int) -> Announcements:
     return Announcements(to=newest if more else max(head, newest), more=more, items=found)
 
 
-def players(player_ids: Iterable[int]) -> dict[int, PlayerStanding]:
-    """Read the heads of many players, in one query. Those who are not there are refused as well."""
+def standings(player_ids: Iterable[int]) -> dict[int, Standing]:
+    """Read where many players and their games stand, in one query."""
     wanted = list(player_ids)
-    rows = Player.objects.filter(id__in=wanted).values_list("id", "head", "blocked", "erased")
-    found = {row[0]: PlayerStanding(head=row[1], refused=bool(row[2] or row[3])) for row in rows}
-    return {each: found.get(each, PlayerStanding(head=0, refused=True)) for each in wanted}
+    rows = Player.objects.filter(id__in=wanted).values_list(
+        "id", "head", "blocked", "erased", "game__epoch", "game__announcements"
+    )
+    found = {row[0]: Standing(row[1], bool(row[2] or row[3]), _epoch_name(row[4]), row[5]) for row in rows}
+    return {each: found.get(each, GONE) for each in wanted}
 
 
-def games(game_ids: Iterable[int]) -> dict[int, GameStanding]:
-    """Read the announcement sequences and epochs of games."""
-    rows = Game.objects.filter(id__in=list(game_ids))
-    return {row.pk: GameStanding(epoch=row.epoch_name, announcements=row.announcements) for row in rows}
+@cache
+def _epoch_name(epoch: int) -> str:
+    return Game(epoch=epoch).epoch_name
 
 
 def _supply(need: Need, player: dict[str, Any], items: list[Item]) -> Supply:
@@ -187,12 +185,14 @@ def _postgres(needs: Sequence[Need]) -> list[Any]:
             f" (SELECT array_agg(a.uid::text ORDER BY r.seq) AS reads {_READ_SQL}"
             " r.player_id = c.player AND r.seq > c.after AND r.seq <= c.upto) m LEFT JOIN LATERAL"
             f" (SELECT {fields} FROM notifications_notification WHERE player_id = c.player"
-            " AND seq > c.after AND seq <= c.upto ORDER BY seq LIMIT 64) n ON true ORDER BY c.i, n.seq",
+            " AND seq > c.after AND seq <= c.upto AND (expires IS NULL OR expires > %s OR gone <> '')"
+            " ORDER BY seq LIMIT 64) n ON true ORDER BY c.i, n.seq",
             [
                 list(range(len(needs))),
                 [need.player_id for need in needs],
                 [need.after for need in needs],
                 [need.upto for need in needs],
+                datetime.now(UTC),
             ],
         )
         return cursor.fetchall()
@@ -208,8 +208,9 @@ def _sqlite(needs: Sequence[Need]) -> list[Any]:
             f" {_PLAYER_SQL}, {_ITEM_SQL}"
             " FROM json_each(%s) c CROSS JOIN players_player p ON p.id = c.value ->> 1"
             " LEFT JOIN notifications_notification n ON n.player_id = p.id"
-            " AND n.seq > c.value ->> 2 AND n.seq <= c.value ->> 3 ORDER BY c.value ->> 0, n.seq",
-            [wanted],
+            " AND n.seq > c.value ->> 2 AND n.seq <= c.value ->> 3"
+            " AND (n.expires IS NULL OR n.expires > %s OR n.gone <> '') ORDER BY c.value ->> 0, n.seq",
+            [wanted, connection.ops.adapt_datetimefield_value(datetime.now(UTC))],
         )
         return [_from_sqlite(row) for row in cursor.fetchall()]
 

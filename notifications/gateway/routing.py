@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.urls import path
+from django.urls import path, re_path
 
 from notifications.gateway.session import Receive, Session
 from notifications.gateway.socket import Send
@@ -17,4 +17,13 @@ async def player_socket(scope: dict[str, Any], receive: Receive, send: Send) -> 
     await Session(scope, receive, send).run()
 
 
-websocket_urlpatterns = [path("ws/v1/player", player_socket)]  # type: ignore[arg-type] # an ASGI application
+async def nowhere(_scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    """Refuse a socket at any other address; the router would raise, and any scanner could fill the log."""
+    await receive()
+    await send({"type": "websocket.close"})
+
+
+websocket_urlpatterns = [
+    path("ws/v1/player", player_socket),  # type: ignore[arg-type] # an ASGI application
+    re_path("", nowhere),  # type: ignore[arg-type] # as above
+]

@@ -1,5 +1,6 @@
 """One player's socket: cursors, never a queue of payloads."""
 
+import contextlib
 import random
 import time
 import uuid
@@ -149,12 +150,17 @@ class Socket:
             await self._transmit({"type": "websocket.close", "code": code})
 
     async def _transmit(self, message: dict[str, Any]) -> None:
-        """Give a message to the server. A connection that is no more is nobody else's fault."""
+        """Give a message to the server. What it cannot send to one client is nobody else's fault.
+
+        The client may still be there: then it is told to come back, and resumes.
+        """
         try:
             await self._send(message)
-        except Exception as error:  # noqa: BLE001 - each server has its own; the session hears of the end by itself
+        except Exception as error:  # noqa: BLE001 - each server has its own
+            log.info("socket.gone", error=type(error).__name__)
             self.closed = True
-            log.debug("socket.gone", error=type(error).__name__)
+            with contextlib.suppress(Exception):
+                await self._send({"type": "websocket.close", "code": protocol.INTERNAL})
 
     @staticmethod
     def _beat() -> float:

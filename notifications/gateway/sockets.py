@@ -40,10 +40,5 @@ class Sockets:
         """The players who have any."""
         return frozenset(self._by_player)
 
-    @property
-    def games(self) -> frozenset[int]:
-        """Their games."""
-        return frozenset(sockets[0].game_id for sockets in self._by_player.values())
-
     def __iter__(self) -> Iterator[Socket]:
         return iter([socket for sockets in self._by_player.values() for socket in sockets])

@@ -26,7 +26,7 @@ def validator(side: str) -> Any:
     """Return what judges the messages of one side: ``fromServer`` or ``fromClient``."""
     schema = json.loads(SCHEMA.read_text())
     schema["oneOf"] = [{"$ref": f"#/$defs/{side}"}]
-    return jsonschema_rs.validator_for(schema)
+    return jsonschema_rs.validator_for(schema, validate_formats=True)
 
 
 class GatewayThread:

@@ -34,10 +34,9 @@ from notifications.gateway import (
 from notifications.gateway.gateway import current
 from notifications.gateway.queries import (
     Announcements,
-    GameStanding,
     Identity,
     Need,
-    PlayerStanding,
+    Standing,
     Supply,
     Welcome,
 )
@@ -153,11 +152,8 @@ class World:
             announcements_read=(),
         )  # fmt: skip
 
-    def standing(self, player_ids: Iterable[int]) -> dict[int, PlayerStanding]:
-        return {each: PlayerStanding(head=self.players[each].head, refused=False) for each in player_ids}
-
-    def games(self, game_ids: Iterable[int]) -> dict[int, GameStanding]:
-        return {each: GameStanding(epoch="e1", announcements=0) for each in game_ids}
+    def standings(self, player_ids: Iterable[int]) -> dict[int, Standing]:
+        return {each: Standing(self.players[each].head, False, "e1", 0) for each in player_ids}  # noqa: FBT003
 
     def announced(self, _game_id: int, after: int) -> Announcements:
         return Announcements(to=after, more=False, items=())
@@ -323,9 +319,8 @@ def _install(patched: pytest.MonkeyPatch, loop: VirtualLoop, random: Random) -> 
     publishing.use(BadTransport(random))
     for module in (allowance, gathering, look, session, socket, supervision):
         patched.setattr(module, "monotonic", loop.time)
-    for name in ("identify", "welcome", "supply", "games", "announced"):
+    for name in ("identify", "welcome", "supply", "standings", "announced"):
         patched.setattr(queries, name, getattr(world, name))
-    patched.setattr(queries, "players", world.standing)
     for name in ("query", "session_query"):
         patched.setattr(threads, name, world.query)
     patched.setattr(gathering, "apply", world.apply)

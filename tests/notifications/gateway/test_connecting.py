@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
+from config.asgi import application
 from notifications.gateway import protocol, queries
 from players import tokens
 from players.models import Player
@@ -226,3 +227,20 @@ def test_a_client_that_goes_away_in_the_middle_leaves_nothing(gateway: GatewayTh
     gateway.device(scene.token()).leaves()
     assert gateway.gateway.sockets.count == 0
     assert gateway.gateway.sockets.players == frozenset()
+
+
+@pytest.mark.parametrize("path", ["/", "/ws/v1/players", "/ws/v1/player/", "/admin/"])
+async def test_a_socket_at_another_address_is_refused_without_a_word_in_the_log(
+    path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    sent: list[dict[str, object]] = []
+
+    async def receive() -> dict[str, object]:
+        return {"type": "websocket.connect"}
+
+    async def send(message: dict[str, object]) -> None:
+        sent.append(message)
+
+    await application({"type": "websocket", "path": path, "headers": []}, receive, send)
+    assert sent == [{"type": "websocket.close"}]
+    assert caplog.records == []

@@ -54,13 +54,17 @@ def test_a_lost_announcement_is_found(alice: Device, gateway: GatewayThread, sce
 
 
 @pytest.mark.usefixtures("transactional_db")
-def test_it_asks_two_questions_for_all_players_of_all_games() -> None:
+def test_it_asks_one_question_for_all_players_of_all_games() -> None:
     scenes = [Scene(), Scene()]
     ids = [scene.player(name).id for scene in scenes for name in ("alice", "bob")]
+    scenes[0].player("bob", head=7, blocked=datetime.now(UTC))
+    announcements.put(scenes[1].game.id, title="maintenance")
     with CaptureQueriesContext(connection) as asked:
-        assert len(queries.players(ids)) == 4
-        assert len(queries.games({scene.game.id for scene in scenes})) == 2
-    assert len(asked) == 2
+        found = queries.standings([*ids, 10**9])
+    assert len(asked) == 1
+    assert [found[each] for each in (*ids, 10**9)] == [
+        (0, False, "e1", 0), (7, True, "e1", 0), (0, False, "e1", 1), (0, False, "e1", 1), queries.GONE,
+    ]  # fmt: skip
 
 
 @pytest.mark.usefixtures("hints_are_lost")
@@ -159,16 +163,16 @@ def test_a_hint_that_was_faster_than_the_look_is_no_other_numbering(
     alice: Device, gateway: GatewayThread, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Twice in a row: the look has read the head, then a change comes by a hint, then it compares."""
-    players = queries.players
+    standings = queries.standings
     for to in (1, 2):
         gate = Gate()
 
         def slow(ids: Any, gate: Gate = gate) -> Any:
-            found = players(ids)
+            found = standings(ids)
             gate.passes()
             return found
 
-        monkeypatch.setattr(queries, "players", slow)
+        monkeypatch.setattr(queries, "standings", slow)
         looking = asyncio.run_coroutine_threadsafe(gateway.gateway.look.once(), gateway.loop)
         gate.has_been_reached()
         scene.tells()
@@ -191,7 +195,7 @@ def test_while_the_database_is_away_sockets_stay_and_are_told_once_and_once_when
     publishing.use(NobodyHears())
     said = scene.tells()
     with monkeypatch.context() as weather:
-        weather.setattr(queries, "players", away)
+        weather.setattr(queries, "standings", away)
         for _ in range(3):
             gateway.looks()
         assert alice.hears("status")["mode"] == "degraded"
@@ -204,7 +208,7 @@ def test_while_the_database_is_away_sockets_stay_and_are_told_once_and_once_when
 def test_while_the_database_is_away_tokens_still_end(
     alice: Device, gateway: GatewayThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queries, "players", away)
+    monkeypatch.setattr(queries, "standings", away)
     socket = socket_of(gateway)
     gateway.ask(lambda: setattr(socket, "expires", datetime.now(UTC) - timedelta(milliseconds=1)))
     gateway.looks()
@@ -216,7 +220,7 @@ def test_a_database_that_hangs_is_away_as_well_and_heartbeats_go_on(
 ) -> None:
     gate = Gate()
     monkeypatch.setattr(look, "ANSWER_S", 0.05)
-    monkeypatch.setattr(queries, "players", lambda _ids: gate.passes())
+    monkeypatch.setattr(queries, "standings", lambda _ids: gate.passes())
     gateway.ask(lambda: setattr(socket_of_now(gateway), "heartbeat_at", 0.0))
     gateway.looks()
     assert alice.hears("status")["mode"] == "degraded"
@@ -231,7 +235,7 @@ def test_who_has_not_connected_yet_is_told_nothing_of_the_weather(
     gate, welcome = Gate(), queries.welcome
     gateway.device(scene.token("bob"))
     monkeypatch.setattr(queries, "welcome", lambda player: (gate.passes(), welcome(player))[1])
-    monkeypatch.setattr(queries, "players", away)
+    monkeypatch.setattr(queries, "standings", away)
     device = gateway.device()
     device.says("connect", token=scene.token())
     gate.has_been_reached()

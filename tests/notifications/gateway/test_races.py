@@ -214,5 +214,5 @@ def test_a_query_of_the_gateways_sees_nothing_that_is_not_committed(
     player = scene.player()
     with transaction.atomic():
         Player.objects.filter(pk=player.pk).update(head=9)
-        found = gateway.do(threads.query(queries.players, [player.pk]))
+        found = gateway.do(threads.query(queries.standings, [player.pk]))
     assert found[player.pk].head == 0

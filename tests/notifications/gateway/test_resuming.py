@@ -116,6 +116,16 @@ def test_what_has_expired_is_never_sent_but_the_range_covers_it(gateway: Gateway
     assert (frames[0]["from"], titles(frames)) == (0, lasting)
 
 
+def test_what_has_expired_is_left_out_by_the_query_itself_but_that_it_is_gone_is_told(scene: Scene) -> None:
+    scene.tells(count=3, expires=datetime.now(UTC) + timedelta(hours=1))
+    past = datetime.now(UTC) - timedelta(milliseconds=1)
+    Notification.objects.filter(number__gt=1).update(expires=past)
+    Notification.objects.filter(number=3).update(gone="expired")
+    (found,) = queries.supply([queries.Need(player_id=scene.player().id, after=0, upto=64)])
+    assert found is not None
+    assert [(item.number, item.gone) for item in found.items] == [(1, ""), (3, "expired")]
+
+
 def test_what_expires_between_the_query_and_the_frame_is_not_sent(
     gateway: GatewayThread, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:

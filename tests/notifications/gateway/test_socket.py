@@ -147,15 +147,21 @@ async def test_a_closed_socket_is_sent_nothing_and_closed_once(alice: Socket, wi
     ]
 
 
-async def test_a_server_that_cannot_send_to_one_client_any_more_raises_nothing_to_the_others() -> None:
-    async def broken(_message: dict[str, Any]) -> None:
+async def test_what_the_server_cannot_send_to_one_client_is_nobody_elses_fault_and_that_client_comes_back() -> (
+    None
+):
+    closed: list[int] = []
+
+    async def broken(message: dict[str, Any]) -> None:
+        if message["type"] == "websocket.close":
+            closed.append(message["code"])
         raise ConnectionResetError
 
     bob = Socket(broken, 2, 1, "", datetime.now(UTC))
     bob.move(0, 0)
     bob.behind, bob.ready = False, True
     assert await bob.changes(0, 1, "lost")
-    assert bob.closed
+    assert (bob.closed, closed) == (True, [protocol.INTERNAL])
 
 
 @pytest.mark.parametrize(
