@@ -8,6 +8,7 @@ from unfold.dataclasses import SearchResult
 
 from events.admin.cells import page_of
 from events.admin.finding import at_place, with_id
+from events.admin.lists import asked_text
 from events.models import Event, EventType, Game
 from notifications.admin.inbox import found_by
 from notifications.models import Notification, Rule
@@ -19,7 +20,7 @@ HITS = 5
 
 def search(request: HttpRequest, _lowered: str) -> list[SearchResult]:
     """Return what somebody may mean. Unfold hands the term on in small letters; ids are not."""
-    term = request.GET.get("s", "").strip()
+    term = asked_text(request, "s")
     if not term:
         return []
     games = list(Game.objects.values_list("id", flat=True))

@@ -12,13 +12,15 @@ from django.utils.dateparse import parse_datetime
 from unfold.contrib.filters.admin import TextFilter
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from events.admin.lists import asked_text
+
 
 class ExactText(TextFilter):
     """Matches a whole value. Subclasses name it: ``title`` and ``parameter_name``, which is the field."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Match, when something was typed."""
-        term = (self.value() or "").strip()
+        term = asked_text(request, self.parameter_name)
         return queryset.filter(**{self.parameter_name: term}) if term else queryset
 
 

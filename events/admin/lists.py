@@ -117,7 +117,7 @@ class Branched(ChangeList):
         return False
 
     def _rows(self, keys: Sequence[Any]) -> list[Any]:
-        rows: QuerySet[Any] = self.root_queryset
+        rows: QuerySet[Any] = self.root_queryset.order_by()
         if not rows.query.select_related:
             rows = self.apply_select_related(rows)
         found = rows.in_bulk(keys)
@@ -176,6 +176,11 @@ def asked_games(request: HttpRequest) -> list[int]:
     """Return the game that is asked for, or all of them."""
     asked = asked_id(request, "game__id__exact")
     return list(Game.objects.values_list("id", flat=True)) if asked is None else [asked]
+
+
+def asked_text(request: HttpRequest, name: str) -> str:
+    """Return what was typed, without what a database would choke on."""
+    return request.GET.get(name, "").replace("\x00", "").strip()
 
 
 def asked_id(request: HttpRequest, name: str) -> int | None:

@@ -12,7 +12,7 @@ from unfold.decorators import display
 from events.admin.cells import EMPTY, Cell, ago, at, beside, code, indented, link_to, list_of, mono
 from events.admin.filters import ExactText, Until
 from events.admin.finding import find
-from events.admin.lists import LargeTable, ReadOnlyAdmin, asked_games
+from events.admin.lists import LargeTable, ReadOnlyAdmin, asked_games, asked_text
 from events.models import Event, OutboxEvent, Partition
 
 LANE_COLOURS = {"urgent": "danger", "bulk": "info"}
@@ -78,7 +78,7 @@ class EventAdmin(LargeTable, ReadOnlyAdmin):
     def branches(self, request: HttpRequest, found: QuerySet[Any]) -> list[QuerySet[Any]]:
         """One branch a game: by time, by type and time, or what the search means."""
         games = asked_games(request)
-        if term := request.GET.get("q", "").strip():
+        if term := asked_text(request, "q"):
             return find(term, games, found)
         return [found.filter(game_id=game) for game in games]
 

@@ -12,7 +12,7 @@ from unfold.decorators import display
 
 from events.admin.cells import EMPTY, Cell, ago, at, link_to, list_of
 from events.admin.filters import Until
-from events.admin.lists import LargeTable, ReadOnlyAdmin, asked_games, asked_id
+from events.admin.lists import LargeTable, ReadOnlyAdmin, asked_games, asked_id, asked_text
 from events.models import Game
 from notifications.admin import reasons
 from notifications.models import Decision, Notification, Rule
@@ -133,7 +133,7 @@ class DecisionAdmin(LargeTable, ReadOnlyAdmin):
     def branches(self, request: HttpRequest, found: QuerySet[Any]) -> list[QuerySet[Any]]:
         """Follow the index of what is asked for: a notification, a player, an event, rules, or only time."""
         games = asked_games(request)
-        if term := request.GET.get("q", "").strip():
+        if term := asked_text(request, "q"):
             return [_limited(each, request) for each in _found(term, games, found)]
         if (event := asked_id(request, "event__id__exact")) is not None:
             return [_limited(found.filter(event_id=event).order_by("rule_id", "player_key"), request)]

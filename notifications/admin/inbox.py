@@ -13,7 +13,7 @@ from unfold.decorators import display
 
 from events.admin.cells import EMPTY, Cell, ago, at, beside, code, indented, json_text, link_to, list_of, mono
 from events.admin.filters import Until
-from events.admin.lists import LargeTable, ReadOnlyAdmin, asked_games, asked_id
+from events.admin.lists import LargeTable, ReadOnlyAdmin, asked_games, asked_id, asked_text
 from notifications.admin.decisions import GameChosen
 from notifications.models import Announcement, Decision, Notification
 from players.models import Player
@@ -87,7 +87,7 @@ class NotificationAdmin(LargeTable, ReadOnlyAdmin):
     def branches(self, request: HttpRequest, found: QuerySet[Any]) -> list[QuerySet[Any]]:
         """Follow the index of what is asked for: an id, a player, an event, or only time."""
         games = asked_games(request)
-        if term := request.GET.get("q", "").strip():
+        if term := asked_text(request, "q"):
             return _found(term, games, found)
         if (event := asked_id(request, "event__id__exact")) is not None:
             return [found.filter(event_id=event).order_by("id")]

@@ -63,6 +63,16 @@ class TemplateInline(StackedInline):
     verbose_name = "words"
     verbose_name_plural = "words, in Liquid, for each locale"
 
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Show the words to whoever sees the rule: they are a part of it."""
+        return True
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Let whoever edits the rule add words, as they may change and remove them."""
+        return bool(request.user.has_perm(f"notifications.{'add' if obj is None else 'change'}_rule"))
+
+    has_change_permission = has_delete_permission = has_add_permission
+
 
 @admin.register(Rule)
 class RuleAdmin(ConsoleAdmin):

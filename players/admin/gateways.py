@@ -25,9 +25,15 @@ class PresenceInline(TabularInline):
     per_page = ROWS
     verbose_name_plural = "players here"
 
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Show who is here to whoever may see players."""
+        return bool(request.user.has_perm("players.view_player"))
+
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Players come by connecting."""
+        """Players come by connecting, and go by leaving."""
         return False
+
+    has_change_permission = has_delete_permission = has_add_permission
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Presence]:
         """Read the players with it."""

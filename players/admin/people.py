@@ -13,7 +13,7 @@ from unfold.decorators import action, display
 
 from events.admin.cells import EMPTY, Cell, ago, at, beside, code, json_text, link_to, list_of
 from events.admin.confirming import Lever, ask, ask_about_one
-from events.admin.lists import ROWS, LargeTable, ReadOnlyAdmin, asked_games
+from events.admin.lists import ROWS, LargeTable, ReadOnlyAdmin, asked_games, asked_text
 from events.models import Event
 from players.admin.levers import BLOCK, ERASE, UNBLOCK
 from players.models import Device, Player, Profile, ProfileRevision
@@ -32,9 +32,15 @@ class DeviceInline(TabularInline):
     verbose_name_plural = "devices"
     ordering = ("name",)
 
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Show devices to whoever sees the player."""
+        return True
+
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Devices come by connecting."""
+        """Devices come by connecting, and go by themselves."""
         return False
+
+    has_change_permission = has_delete_permission = has_add_permission
 
     @display(description="last heard of")
     def heard(self, obj: Device) -> Cell:
@@ -87,7 +93,7 @@ class PlayerAdmin(LargeTable, ReadOnlyAdmin):
 
     def branches(self, request: HttpRequest, found: QuerySet[Any]) -> list[QuerySet[Any]]:
         """Read the newest, or one game in the order of keys, or those whose key begins so."""
-        if term := request.GET.get("q", "").strip():
+        if term := asked_text(request, "q"):
             return [found.filter(pk__in=beginning(term, asked_games(request))).order_by("game_id", "key")]
         asked = request.GET.get("game__id__exact")
         return [found.order_by("key") if asked else found]

@@ -12,7 +12,13 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import NoReverseMatch, reverse
-from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
+from django_celery_beat.models import (
+    ClockedSchedule,
+    CrontabSchedule,
+    IntervalSchedule,
+    PeriodicTask,
+    SolarSchedule,
+)
 
 from config.console import pulse
 from events import keys, outbox
@@ -69,7 +75,9 @@ def game() -> Game:
         hub="decisions", game=game, partition=event.partition, lane=Lane.NORMAL, stream="mallory", version=1,
         event_offset=event.offset, event_type="level.reached", cause="KeyError", traceback="here", tries=3,
     )  # fmt: skip
-    outbox.write(game_id=game.id, event_id="staff:1", type="staff.tried", stream="staff", data={"by": "olive"})
+    outbox.write(
+        game_id=game.id, event_id="staff:1", type="staff.tried", stream="staff", data={"by": "olive"}
+    )
     Group.objects.create(name="support")
     every = IntervalSchedule.objects.create(every=5, period="seconds")
     PeriodicTask.objects.create(name="sweep", task="events.sweep", interval=every)
@@ -91,7 +99,8 @@ def addresses(model_admin: Any) -> dict[str, str]:
     }
 
 
-def test_every_screen_opens_for_who_operates(game: Game) -> None:
+@pytest.mark.usefixtures("game")
+def test_every_screen_opens_for_who_operates() -> None:
     console = olive()
     broken = {}
     for model, model_admin in admin.site._registry.items():
@@ -103,18 +112,15 @@ def test_every_screen_opens_for_who_operates(game: Game) -> None:
     assert broken == {}
 
 
-def test_who_only_looks_sees_every_screen_and_no_lever(game: Game) -> None:
+@pytest.mark.usefixtures("game")
+def test_who_only_looks_sees_every_screen_and_no_lever() -> None:
     console = vera()
     broken = {}
     for model, model_admin in admin.site._registry.items():
         paths = addresses(model_admin)
         for kind in ("list", "page"):
             response = console.get(paths[kind])
-            levers = [
-                lever
-                for lever in LEVERS
-                if lever in text(response)
-            ]
+            levers = [lever for lever in LEVERS if lever in text(response)]
             if response.status_code != 200 or levers:
                 broken[f"{model.__name__} {kind}"] = (response.status_code, levers)
         if (status := console.get(paths["add"]).status_code) != 403:
@@ -122,7 +128,8 @@ def test_who_only_looks_sees_every_screen_and_no_lever(game: Game) -> None:
     assert broken == {}
 
 
-def test_nobody_who_only_looks_can_change_anything_by_a_forged_form(game: Game) -> None:
+@pytest.mark.usefixtures("game")
+def test_nobody_who_only_looks_can_change_anything_by_a_forged_form() -> None:
     console = vera()
     key = ApiKey.objects.get(name="match-server")
     alice = Player.objects.get(key="alice")
@@ -169,7 +176,8 @@ def test_no_page_shows_a_secret_or_what_could_be_made_into_one(game: Game) -> No
         assert not [page for page in pages if hidden in page]
 
 
-def test_the_front_page_links_each_number_to_the_list_behind_it(game: Game) -> None:
+@pytest.mark.usefixtures("game")
+def test_the_front_page_links_each_number_to_the_list_behind_it() -> None:
     console = olive()
     page = text(console.get("/admin/"))
     for name in ("Events", "Decisions", "Pushes", "Sockets", "Dead letters", "Large audiences", "Outbox"):
@@ -182,7 +190,8 @@ def test_the_front_page_links_each_number_to_the_list_behind_it(game: Game) -> N
         assert console.get(link.replace("&amp;", "&")).status_code == 200, link
 
 
-def test_the_pulse_tells_the_numbers_with_their_time(game: Game) -> None:
+@pytest.mark.usefixtures("game")
+def test_the_pulse_tells_the_numbers_with_their_time() -> None:
     told = json.loads(olive().get("/admin/pulse/").content)
     assert datetime.fromisoformat(told["at"]) <= datetime.now(UTC)
     assert told["events"] == 4  # one of the profile, two levels, one of the staff
@@ -202,7 +211,9 @@ def test_the_pulse_is_measured_once_a_second_whoever_looks(game: Game) -> None:
 
 
 def test_the_pulse_costs_as_many_queries_with_many_rows_as_with_few(game: Game) -> None:
-    with CaptureQueriesContext(connection, ) as few:
+    with CaptureQueriesContext(
+        connection,
+    ) as few:
         pulse.measure()
     given_levels(game, *range(100))
     decide()
@@ -212,7 +223,8 @@ def test_the_pulse_costs_as_many_queries_with_many_rows_as_with_few(game: Game) 
     assert len(many) == len(few) <= 16
 
 
-def test_what_is_wrong_is_said_in_words_with_the_list_behind_it(game: Game) -> None:
+@pytest.mark.usefixtures("game")
+def test_what_is_wrong_is_said_in_words_with_the_list_behind_it() -> None:
     Checkpoint.objects.filter(hub="decisions").update(paused=True)
     OutboxEvent.objects.update(appended=None, created=datetime.now(UTC) - timedelta(minutes=2))
     told = {each["text"]: each["url"] for each in pulse.measure()["warnings"]}
@@ -244,7 +256,8 @@ def test_a_list_that_finds_nothing_says_so_and_how_to_search(game: Game) -> None
     assert "Search takes the player&#x27;s id in the game, or how it begins" in page
 
 
-def test_the_palette_finds_players_rules_events_and_notifications(game: Game) -> None:
+@pytest.mark.usefixtures("game")
+def test_the_palette_finds_players_rules_events_and_notifications() -> None:
     console = olive()
     row = Notification.objects.order_by("id")[0]
     for term, title in (
@@ -255,19 +268,22 @@ def test_the_palette_finds_players_rules_events_and_notifications(game: Game) ->
         assert title in found, term
 
 
-def test_the_palette_shows_nobody_what_they_may_not_see(game: Game) -> None:
+@pytest.mark.usefixtures("game")
+def test_the_palette_shows_nobody_what_they_may_not_see() -> None:
     user = given_staff("bob", "notifications.view_rule")
     found = text(Console(user).get(reverse("admin:search"), s="alice", extended="1"))
     assert "/players/player/" not in found
 
 
-def test_the_sidebar_offers_only_what_may_be_opened(game: Game) -> None:
+@pytest.mark.usefixtures("game")
+def test_the_sidebar_offers_only_what_may_be_opened() -> None:
     page = text(Console(given_staff("bob", "players.view_player")).get("/admin/"))
     assert "/admin/players/player/" in page
     assert 'href="/admin/auth/user/"' not in page
 
 
-def test_who_manages_staff_cannot_give_themselves_more(game: Game) -> None:
+@pytest.mark.usefixtures("game")
+def test_who_manages_staff_cannot_give_themselves_more() -> None:
     bob = given_staff("bob", "auth.change_user", "auth.view_user", "auth.add_user")
     boss = given_staff("boss", everything=True)
     console = Console(bob)
@@ -278,15 +294,22 @@ def test_who_manages_staff_cannot_give_themselves_more(game: Game) -> None:
     assert console.post(address(boss), {**form, "username": "boss"}).status_code == 403
 
 
-def test_staff_who_are_made_here_can_log_in(game: Game) -> None:
+@pytest.mark.usefixtures("game")
+def test_staff_who_are_made_here_can_log_in() -> None:
     console = olive()
-    made = {"username": "victor", "usable_password": "true", "password1": "long and dull 7", "password2": "long and dull 7"}
+    made = {
+        "username": "victor",
+        "usable_password": "true",
+        "password1": "long and dull 7",
+        "password2": "long and dull 7",
+    }
     response = console.post(reverse("admin:auth_user_add"), made, follow=True)
     assert any("victor" in each for each in said(response))
     assert Client().login(username="victor", password="long and dull 7")
 
 
-def test_tasks_are_started_only_by_who_may_change_them(game: Game) -> None:
+@pytest.mark.usefixtures("game")
+def test_tasks_are_started_only_by_who_may_change_them() -> None:
     row = PeriodicTask.objects.get(name="sweep")
     ticked = {"action": "disable_tasks", "_selected_action": [row.pk]}
     path = reverse("admin:django_celery_beat_periodictask_changelist")
@@ -297,8 +320,7 @@ def test_tasks_are_started_only_by_who_may_change_them(game: Game) -> None:
 
 
 def _request(console: Console) -> Any:
-    request = type("Request", (), {"user": console.user})()
-    return request
+    return type("Request", (), {"user": console.user})()
 
 
 def test_every_model_of_the_sidebar_is_registered() -> None:

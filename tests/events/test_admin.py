@@ -28,7 +28,10 @@ def fill(game: Game, count: int = FILLED) -> None:
     for start in range(0, count, 1_000):
         given_events(
             game,
-            *[an_event(type=f"kind.{n % 7}", stream=f"s{n % 40}") for n in range(start, min(start + 1_000, count))],
+            *[
+                an_event(type=f"kind.{n % 7}", stream=f"s{n % 40}")
+                for n in range(start, min(start + 1_000, count))
+            ],
         )
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
@@ -269,7 +272,9 @@ def test_what_staff_do_is_an_event_in_the_log() -> None:
 
 def test_a_games_partitions_and_slug_stay_as_they_are() -> None:
     game = given_game("old", partitions=2)
-    olive().post(address(game), {"slug": "new", "name": "N", "partitions": "9", "cut_into": "9", "allowed_origins": ""})
+    olive().post(
+        address(game), {"slug": "new", "name": "N", "partitions": "9", "cut_into": "9", "allowed_origins": ""}
+    )
     game.refresh_from_db()
     assert (game.slug, game.partitions, game.name) == ("old", 2, "N")
 
@@ -287,7 +292,15 @@ def test_a_game_is_never_deleted() -> None:
 
 
 def type_form(game: Game, **fields: Any) -> dict[str, Any]:
-    return {"game": game.pk, "name": "level.reached", "lane": "1", "description": "", "schema": "", "sample": "", **fields}
+    return {
+        "game": game.pk,
+        "name": "level.reached",
+        "lane": "1",
+        "description": "",
+        "schema": "",
+        "sample": "",
+        **fields,
+    }
 
 
 def test_a_type_takes_effect_at_once() -> None:
@@ -310,7 +323,9 @@ def test_a_type_takes_effect_at_once() -> None:
     ],
     ids=["no schema", "reference", "no json", "nan", "nul", "deep", "sample"],
 )
-def test_a_schema_or_sample_that_cannot_be_is_refused_at_its_field(field: str, given: str, said_there: str) -> None:
+def test_a_schema_or_sample_that_cannot_be_is_refused_at_its_field(
+    field: str, given: str, said_there: str
+) -> None:
     schema = '{"type": "object", "properties": {"level": {"type": "integer"}}}'
     form = type_form(given_game(), **{"schema": schema, field: given})
     response = olive().post(reverse("admin:events_eventtype_add"), form)
@@ -360,7 +375,10 @@ def test_revoking_asks_for_a_reason_and_names_the_count() -> None:
     console, game = olive(), given_game()
     for name in ("one", "two", "three"):
         keys.issue(game, name)
-    ticked = {"action": "revoke", "_selected_action": [row.pk for row in ApiKey.objects.filter(name__in=["one", "two"])]}
+    ticked = {
+        "action": "revoke",
+        "_selected_action": [row.pk for row in ApiKey.objects.filter(name__in=["one", "two"])],
+    }
     path = reverse("admin:events_apikey_changelist")
     assert "Revoke 2 keys?" in text(console.post(path, ticked))
     console.post(path, {**ticked, "confirmed": "1", "reason": ""})
@@ -386,7 +404,13 @@ def test_all_at_once_is_never_acted_upon() -> None:
     for name in ("one", "two", "three"):
         keys.issue(game, name)
     first = ApiKey.objects.get(name="one")
-    forged = {"action": "revoke", "_selected_action": [first.pk], "select_across": "1", "confirmed": "1", "reason": "x"}
+    forged = {
+        "action": "revoke",
+        "_selected_action": [first.pk],
+        "select_across": "1",
+        "confirmed": "1",
+        "reason": "x",
+    }
     console.post(reverse("admin:events_apikey_changelist"), forged)
     assert [row.name for row in ApiKey.objects.exclude(revoked=None)] == ["one"]
 

@@ -84,7 +84,8 @@ def test_no_list_of_players_walks_the_table(game: Game, monkeypatch: pytest.Monk
     given_many(game, 4_000)
     console = olive()
     asked: list[tuple[str, dict[str, object]]] = [
-        ("players_player", {}), ("players_player", {"q": "player-01"}), ("players_player", {"game__id__exact": game.pk}),
+        ("players_player", {}), ("players_player", {"q": "player-01"}),
+        ("players_player", {"game__id__exact": game.pk}),
         ("players_player", {"p": 9}), ("players_profilerevision", {}),
         ("players_profilerevision", {"player__id__exact": Player.objects.order_by("id")[9].pk}),
     ]  # fmt: skip
@@ -161,7 +162,9 @@ def test_a_gateway_shows_its_players_in_as_many_queries_as_it_has_few(game: Game
 
 def test_a_gateway_whose_lease_has_lapsed_is_called_so() -> None:
     now = datetime.now(UTC)
-    row = Gateway.objects.create(id=uuid.uuid4(), host="gw1", started=now, lease_until=now - timedelta(minutes=2))
+    row = Gateway.objects.create(
+        id=uuid.uuid4(), host="gw1", started=now, lease_until=now - timedelta(minutes=2)
+    )
     assert "lapsed" in text(olive().page(row))
 
 
@@ -174,7 +177,9 @@ def test_blocking_names_the_count_asks_why_and_is_noted(game: Game) -> None:
     asked = text(console.post(reverse(PLAYERS), {"action": "block", "_selected_action": [alice.pk, bob.pk]}))
     assert "Block 2 players?" in asked
     assert not Player.objects.exclude(blocked=None).exists()
-    assert "This field is required" in text(console.post(reverse(PLAYERS), confirmed("block", alice, bob, reason="")))
+    assert "This field is required" in text(
+        console.post(reverse(PLAYERS), confirmed("block", alice, bob, reason=""))
+    )
     response = console.post(reverse(PLAYERS), confirmed("block", alice, bob), follow=True)
     assert said(response) == ["Blocked 2 players."]
     assert set(Player.objects.exclude(blocked=None)) == {alice, bob}
@@ -207,7 +212,9 @@ def test_a_players_page_blocks_and_unblocks(game: Game) -> None:
     console.post(address(alice, "block_this"), {"confirmed": "1", "reason": "spam"}, follow=True)
     alice.refresh_from_db()
     assert alice.blocked
-    response = console.post(address(alice, "unblock_this"), {"confirmed": "1", "reason": "sorry"}, follow=True)
+    response = console.post(
+        address(alice, "unblock_this"), {"confirmed": "1", "reason": "sorry"}, follow=True
+    )
     assert said(response) == ["Unblocked 1 player."]
     alice.refresh_from_db()
     assert alice.blocked is None
@@ -225,7 +232,10 @@ def test_erasing_wants_the_count_to_be_typed(game: Game) -> None:
     assert said(response) == ["Erased 2 players."]
     assert (Profile.objects.count(), ProfileRevision.objects.count()) == (0, 0)
     assert Player.objects.filter(erased=None).count() == 0
-    assert set(Event.objects.filter(type="player.erased").values_list("stream", flat=True)) == {"alice", "bob"}
+    assert set(Event.objects.filter(type="player.erased").values_list("stream", flat=True)) == {
+        "alice",
+        "bob",
+    }
     hubs_catch_up()
 
 
@@ -248,7 +258,10 @@ def test_who_may_block_may_not_erase(game: Game) -> None:
     alice = given_player(game, "alice")
     bob = Console(given_staff("bob", "players.view_player", "players.change_player"))
     bob.post(address(alice, "block_this"), {"confirmed": "1", "reason": "spam"})
-    assert bob.post(address(alice, "erase_this"), {"confirmed": "1", "reason": "x", "count": "1"}).status_code == 403
+    assert (
+        bob.post(address(alice, "erase_this"), {"confirmed": "1", "reason": "x", "count": "1"}).status_code
+        == 403
+    )
     bob.post(reverse(PLAYERS), confirmed("erase", alice, count="1"))
     alice.refresh_from_db()
     assert (bool(alice.blocked), alice.erased) == (True, None)
