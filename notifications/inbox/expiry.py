@@ -4,9 +4,11 @@ import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from django.db import transaction
+import structlog
+from django.db import Error, transaction
 from django.db.models import QuerySet
 
+from events.faults import is_transient
 from events.hubs.run import bound
 from notifications import ledger
 from notifications.inbox.states import counts_as_unread, item_of
@@ -18,12 +20,23 @@ from players.locks import lock_players
 
 BATCH = 100
 
+log = structlog.get_logger(__name__)
+
 
 def work_for(seconds: float) -> bool:
-    """Sweep for about so long; True when work is left. Beat calls it, and whoever drains lanes by age."""
+    """Sweep for about so long; True when work is left. Beat calls it, and whoever drains lanes by age.
+
+    A fault that passes ends the turn; the next one comes within seconds.
+    """
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        if expire_due() < BATCH:
+        try:
+            if expire_due() < BATCH:
+                return False
+        except Error as error:
+            if not is_transient(error):
+                raise
+            log.warning("expiry.transient", error=type(error).__name__)
             return False
     return True
 

@@ -91,6 +91,13 @@ def test_each_rule_of_a_type_decides_by_itself(game: Game) -> None:
     assert [row.title for row in notifications(game)] == ["first", "second"]
 
 
+def test_a_rule_may_name_its_players_itself(game: Game) -> None:
+    given_rule(game, audience_kind="players", audience_players=["olive", "alice", "olive"])
+    given_events(game, an_event(data={"level": 1}))
+    decide()
+    assert outcomes(game) == [("olive", "sent"), ("alice", "sent")]
+
+
 def test_a_false_condition_stores_nothing(game: Game) -> None:
     given_rule(game, condition="data.level % 5 == 0")
     given_levels(game, 1, 2, 3, 4)

@@ -7,7 +7,7 @@ from threading import Thread
 import pytest
 import time_machine
 from django.conf import settings
-from django.db import OperationalError, connection
+from django.db import IntegrityError, OperationalError, connection
 
 from events.hubs.registry import bulk_work
 from events.models import Game
@@ -196,6 +196,21 @@ def test_a_sweep_that_is_broken_off_leaves_nothing(
     assert pushes.messages == []
     assert swept(TTL_S) == 2
     assert counters(game) == (4, 2, 0)
+
+
+def test_a_fault_that_passes_ends_the_turn_and_stops_nobody_else_s_work(
+    game: Game, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_at_noon(game)
+    faults: list[Exception] = [OperationalError("the connection is closed"), IntegrityError("a defect")]
+    with monkeypatch.context() as broken:
+        broken.setattr(expiry, "expire_due", lambda: (_ for _ in ()).throw(faults.pop(0)))
+        assert not work_for(30)
+        with pytest.raises(IntegrityError):
+            work_for(30)
+    with time_machine.travel(NOON + timedelta(seconds=TTL_S), tick=False):
+        assert not work_for(30)
+    assert counters(game) == (2, 1, 0)
 
 
 @pytest.mark.services

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from events.models import Game
 from notifications import announcements
+from notifications.api import inbox
 from notifications.inbox.states import IDS_MAX
 from players import tokens
 from players.erasing import erase
@@ -123,6 +124,21 @@ def test_what_is_asked_with_nothing_is_as_if_left_out(device: Device) -> None:
 def test_a_player_who_has_nothing_has_an_empty_inbox(game: Game) -> None:
     body = Device(game, "newcomer").call("GET", "inbox").json()
     assert body == {"items": [], "epoch": "e1", "head": 0, "unread": 0, "next": None}
+
+
+def test_the_head_is_never_newer_than_what_is_shown(
+    game: Game, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client resumes from it: what came meanwhile may come twice, but never not at all."""
+    read = inbox.page
+
+    def page_after_something_came(*args: Any, **kwargs: Any) -> Any:
+        given_inbox(game, 1)
+        return read(*args, **kwargs)
+
+    monkeypatch.setattr(inbox, "page", page_after_something_came)
+    body = device.call("GET", "inbox").json()
+    assert (body["items"][0]["seq"], body["head"]) == (6, 5)
 
 
 def test_a_restore_renews_the_epoch(game: Game, device: Device) -> None:
