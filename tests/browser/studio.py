@@ -30,16 +30,20 @@ class GameServer:
         answer.raise_for_status()
         return answer
 
-    def happen(self, type: str, **data: Any) -> str:
-        """Post one event; return its id."""
-        event_id = uuid.uuid4().hex
-        event = {"specversion": "1.0", "id": event_id, "source": "/tests/browser", "type": type, "data": data}
-        self.call("POST", "/api/v1/events", json=event)
-        return event_id
-
-    def invite(self, player: str, guild: str) -> None:
-        """Let a guild invite a player: one notification, which names the guild."""
-        self.happen("guild.invite.received", player_id=player, guild=guild, **{"from": "Mirela"})
+    def invite(self, player: str, *guilds: str) -> None:
+        """Let guilds invite a player, one after the other: a notification each, which names the guild."""
+        events = [
+            {
+                "specversion": "1.0",
+                "id": uuid.uuid4().hex,
+                "source": "/tests/browser",
+                "type": "guild.invite.received",
+                "partitionkey": player,
+                "data": {"player_id": player, "guild": guild, "from": "Mirela"},
+            }
+            for guild in guilds
+        ]
+        self.call("POST", "/api/v1/events", json=events)
 
     def token_of(self, player: str) -> str:
         return str(self.call("POST", f"/api/v1/players/{player}/tokens").json()["token"])
@@ -125,6 +129,14 @@ class Tab:
 
     def until(self, condition: str, **options: Any) -> None:
         self.page.wait_for_function(condition, **options)
+
+    def until_answered(self, call: str) -> None:
+        """Make a call again and again until what it comes to is true; ``until`` would not await it."""
+        tries = "for (let n = 0; n < 150; n += 1)"
+        pause = "await new Promise((resolve) => setTimeout(resolve, 100))"
+        assert self.page.evaluate(
+            f"async () => {{ {tries} {{ if (await clarion.{call}) return true; {pause}; }} return false; }}"
+        )
 
     def until_connected(self) -> None:
         self.until("window.clarion?.state === 'connected'")

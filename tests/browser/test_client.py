@@ -43,8 +43,7 @@ def test_notifications_are_shown_in_every_tab_once_and_in_order(
     for tab in tabs:
         tab.until_connected()
     guilds = [f"guild {number}" for number in range(10)]
-    for guild in guilds:
-        game_server.invite("ann", guild)
+    game_server.invite("ann", *guilds)
     for tab in tabs:
         tab.until_shown(10)
         tab.until("clarion.unread === 10")
@@ -57,8 +56,7 @@ def test_what_is_read_on_one_device_is_read_on_the_other(open_tab: OpenTab, game
     here, there = open_tab("ben"), open_tab("ben")
     here.until_connected()
     there.until_connected()
-    for guild in ("one", "two", "three"):
-        game_server.invite("ben", guild)
+    game_server.invite("ben", "one", "two", "three")
     for tab in (here, there):
         tab.until_shown(3)
     first, _, third = (each["id"] for each in here.told("notification"))
@@ -81,13 +79,29 @@ def test_after_a_cut_everything_is_shown_once_and_in_order(
     tab.until_shown(1)
     cable.unplug()
     tab.until("clarion.state !== 'connected'")
-    game_server.invite("cleo", "meanwhile")
-    game_server.invite("cleo", "meanwhile, too")
+    game_server.invite("cleo", "meanwhile", "meanwhile, too")
     cable.plug_in()
     tab.until_shown(3)
     game_server.invite("cleo", "after")
     tab.until_shown(4)
     assert tab.shown == ["before", "meanwhile", "meanwhile, too", "after"]
+    assert tab.told("reset") == []
+
+
+def test_a_tab_that_was_away_for_hundreds_of_changes_gets_them_all(
+    open_tab: OpenTab, game_server: GameServer
+) -> None:
+    """In windows of 64, each of which waits for the client's ack."""
+    tab = open_tab("dag")
+    tab.until_connected()
+    tab.page.evaluate("clarion.disconnect()")
+    guilds = [f"guild {number}" for number in range(300)]
+    game_server.invite("dag", *guilds)
+    tab.until_answered("inbox({ limit: 1 }).then(({ head }) => head === 300)")
+    tab.page.evaluate("clarion.connect()")
+    tab.until_shown(300)
+    assert tab.shown == guilds
+    assert tab.told("unread")[-1] == 300
     assert tab.told("reset") == []
 
 
@@ -171,7 +185,7 @@ def test_a_page_connects_only_if_its_game_allows_its_origin(
         wrong = tab.call("inbox().catch(({ status, code }) => [status, code])")
         assert wrong == [403, "origin-refused"]
         game_server.allow(website.origin, other.origin)
-        tab.until("clarion.inbox().then(() => true, () => false)")  # the server looks at its list again soon
+        tab.until_answered("inbox().then(() => true, () => false)")  # the server looks at its list again soon
         tab.page.evaluate("clarion.connect()")
         tab.until_connected()
         game_server.invite("hal", "abroad")
