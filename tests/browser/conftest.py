@@ -1,13 +1,14 @@
 """A real server, and the system's Chromium before it."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from tests.browser.studio import GameServer, Website
+from tests.browser.visitor import Game, Visitor
 from tests.config.processes import Up
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
@@ -72,3 +73,39 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 def page(context: BrowserContext) -> Page:
     """One tab of it."""
     return context.new_page()
+
+
+@pytest.fixture
+def complaints() -> Iterator[list[str]]:
+    """What the console complains of on the demo's pages; violations of their policy are among it."""
+    found: list[str] = []
+    yield found
+    assert found == []
+
+
+@pytest.fixture
+def visit(context: BrowserContext, server: Up, complaints: list[str]) -> Callable[..., Visitor]:
+    """Open the demo's page as a player: ``visit("alice")``; each one is a device of its own."""
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            complaints.append(message.text)
+
+    def open_(player: str, *, url: str = "", clock: bool = False, quiet: bool = True) -> Visitor:
+        page = context.new_page()
+        if quiet:
+            page.on("console", note)
+        if clock:
+            page.clock.install()
+        page.goto(f"{url or server.url}/play/?player={player}")
+        visitor = Visitor(page)
+        visitor.connected()
+        return visitor
+
+    return open_
+
+
+@pytest.fixture
+def game(game_server: GameServer) -> Game:
+    """The demo's game, in which things happen besides what its simulated server sends."""
+    return Game(game_server)
