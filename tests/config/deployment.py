@@ -13,6 +13,7 @@ from typing import IO, Self
 
 import httpx
 import psycopg
+from kombu import Connection
 
 from tests.config.processes import MANAGE, ROOT, STOP_S, clean_environment, finished, free_port
 
@@ -116,7 +117,14 @@ class Services:
             postgres.execute(f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
         if self._rabbit:
             self._rabbitmqctl("delete_vhost", self.name)
+        else:
+            self._delete_queues()
         shutil.rmtree(self._logs, ignore_errors=True)
+
+    def _delete_queues(self) -> None:
+        with Connection(self.environment["CELERY_BROKER_URL"], connect_timeout=5) as broker:
+            for queue in ("default", "urgent"):
+                broker.default_channel.queue_delete(f"{self.environment['CLARION_PREFIX']}{queue}")
 
     @staticmethod
     def _rabbitmqctl(*command: str) -> bool:
