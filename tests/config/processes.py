@@ -16,7 +16,7 @@ import httpx
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MANAGE = str(ROOT / "manage.py")
-START_S = 30.0
+START_S = 90.0  # of patience, on a machine that has much else to do
 STOP_S = 10.0
 OURS = re.compile(r"^(CLARION_|DATABASE_URL$|REDIS_URL$|CELERY_|SECRET_KEY$|DJANGO_SETTINGS_MODULE$)")
 
