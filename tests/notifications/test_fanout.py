@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
 from structlog.testing import capture_logs
 
 from events.hubs.registry import bulk_work
@@ -273,6 +274,20 @@ def test_a_second_worker_leaves_a_held_audience_and_takes_the_next(
     assert held.end() is True
     decide()
     assert everybody_once(game, EVERYBODY + [f"q{number:03}" for number in range(120)])
+
+
+@pytest.mark.services
+def test_a_page_locks_its_row_then_its_players_and_only_then_writes(game: Game) -> None:
+    given_audience(game)
+    ensure(game.id, EVERYBODY)
+    with CaptureQueriesContext(connection) as queries:
+        assert next_page()
+    sent = [query["sql"] for query in queries]
+    locks = [at for at, sql in enumerate(sent) if "FOR NO KEY UPDATE" in sql]
+    writes = [at for at, sql in enumerate(sent) if sql.startswith(("INSERT", "UPDATE"))]
+    assert ["notifications_fanout" in sent[at] for at in locks] == [True, False]
+    assert "players_player" in sent[locks[1]]
+    assert locks[1] < min(writes)
 
 
 def test_a_page_that_somebody_else_has_done_meanwhile_is_not_done_again(game: Game) -> None:
