@@ -140,6 +140,7 @@ def forget() -> None:
     """Look every key up again."""
     with _lock:
         _cache.clear()
+        _used.clear()
 
 
 def _secret(authorization: str | None) -> str:

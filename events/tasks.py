@@ -25,9 +25,9 @@ def run_hub(hub: str, lane: int) -> None:
 @shared_task(name="events.sweep", ignore_result=True)
 def sweep() -> None:
     """Find what a lost hint or a crash has left: hubs with work, new partitions, outbox rows."""
-    outbox.flush()
     for hub in hubs():
         make_missing(hub.name, hub.lanes)
         for lane in hub.lanes:
             if work_waits(hub.name, lane):
                 hints.wake(hub.name, lane)
+    outbox.flush()  # last: a log that is not available must not keep the hubs asleep

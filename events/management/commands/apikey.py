@@ -3,11 +3,12 @@
 from argparse import ArgumentParser
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
 from events import keys
 from events.errors import UnknownGame
-from events.models import Game
+from events.models import ApiKey, Game
 
 
 class Command(BaseCommand):
@@ -27,7 +28,10 @@ class Command(BaseCommand):
         if game is None:
             raise CommandError(str(UnknownGame(options["game"])))
         try:
+            ApiKey._meta.get_field("name").run_validators(options["name"])
             secret = keys.issue(game, options["name"], options["scopes"])
+        except ValidationError as error:
+            raise CommandError(f"--name: {' '.join(error.messages)}") from error
         except ValueError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(secret)

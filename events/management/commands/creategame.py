@@ -5,7 +5,6 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
-from django.core.validators import validate_slug
 
 from events.models import Game
 from events.models.games import DEFAULT_PARTITIONS
@@ -30,9 +29,10 @@ class Command(BaseCommand):
         """Make it, unless it is there."""
         slug, partitions = options["slug"], options["partitions"]
         try:
-            validate_slug(slug)
+            Game._meta.get_field("slug").clean(slug, None)
+            Game._meta.get_field("name").run_validators(options["name"])
         except ValidationError as error:
-            raise CommandError(f"{slug!r} is no slug: letters, digits, - and _ only") from error
+            raise CommandError(f"{slug!r} is not possible: {' '.join(error.messages)}") from error
         if not 1 <= partitions <= 256:  # noqa: PLR2004 - the model's bound
             raise CommandError(f"--partitions {partitions}: 1 to 256 are possible")
         if Game.objects.filter(slug=slug).exists():
