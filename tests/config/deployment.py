@@ -20,7 +20,7 @@ from tests.config.processes import MANAGE, ROOT, STOP_S, clean_environment, fini
 POSTGRES = "postgres://postgres@127.0.0.1:5432"
 REDIS_NUMBER = 11
 """Clarion's keys there begin with the prefix, so several deployments may share it."""
-READY_S = 90.0
+READY_S = 180.0
 LINE = re.compile(r"^([a-z-]+): (.+)$", re.MULTILINE)
 
 
@@ -84,9 +84,10 @@ class Services:
         assert migrated.returncode == 0, migrated.stderr
         for kind in ("web", "worker-urgent", "worker", "beat"):
             self.start(kind)
-        self._wait_until_ready()
+        self.wait_until_ready()
 
-    def _wait_until_ready(self) -> None:
+    def wait_until_ready(self) -> None:
+        """Wait until all processes live and the web answers that it can serve."""
         end = time.monotonic() + READY_S
         while True:
             dead = [kind for kind, process in self.processes.items() if process.poll() is not None]

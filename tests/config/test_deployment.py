@@ -1,0 +1,92 @@
+"""Services as the Procfile starts them: ready, working, and gone in time when told."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from tests.config.deployment import Services
+from tests.config.processes import MANAGE, STOP_S, finished
+
+pytestmark = pytest.mark.services
+
+GAME = "loadtest"
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[Services]:
+    """Web, two workers and beat, with the demo's rules in a game that is not the demo."""
+    with Services("deployment") as servers:
+        installed = finished(MANAGE, "installdemo", GAME, **servers.environment)
+        assert installed.returncode == 0, installed.stderr
+        yield servers
+
+
+@pytest.fixture(scope="module")
+def key(servers: Services) -> str:
+    """An operator's key."""
+    return finished(MANAGE, "apikey", GAME, "--name", "tests", **servers.environment).stdout.strip()
+
+
+def told_to_end(servers: Services, kind: str) -> float:
+    """Send SIGTERM as a process manager does; return the seconds until the process is gone."""
+    began = time.monotonic()
+    os.kill(servers.processes[kind].pid, signal.SIGTERM)
+    assert servers.processes[kind].wait(3 * STOP_S) == 0, servers.printed(kind)
+    return time.monotonic() - began
+
+
+def test_it_is_ready_and_names_each_dependency(servers: Services) -> None:
+    assert httpx.get(f"{servers.url}/readyz").json() == {
+        "status": "ok",
+        "dependencies": {"database": "ok", "broker": "ok", "redis": "ok"},
+    }
+    assert "clarion_database_up 1.0" in httpx.get(f"{servers.url}/metrics").text
+
+
+def test_a_load_test_loses_nothing(servers: Services, key: str) -> None:
+    result = finished(
+        MANAGE, "loadtest", "--url", servers.url, "--game", GAME, "--key", key, "--players", "20",
+        "--rate", "40", "--seconds", "2", "--json", seconds=90, **servers.environment,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout + result.stderr
+    figures = json.loads(result.stdout)
+    assert (figures["lost"], figures["doubled"], figures["out_of_order"]) == (0, 0, 0)
+
+
+def test_a_web_process_says_good_bye_and_leaves_in_time(servers: Services) -> None:
+    token = finished(MANAGE, "token", GAME, "alice", **servers.environment).stdout.strip()
+    with connect(f"ws://127.0.0.1:{servers.port}/ws/v1/player", subprotocols=["clarion.v1"]) as player:
+        player.send(json.dumps({"type": "connect", "token": token}))
+        assert json.loads(player.recv(STOP_S))["type"] == "ready"
+        assert told_to_end(servers, "web") < STOP_S
+        said = []
+        with pytest.raises(ConnectionClosed) as closed:  # noqa: PT012 - it ends some messages later
+            while True:
+                said.append(json.loads(player.recv(STOP_S)))
+    assert said[-1]["type"] == "bye"
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == said[-1]["code"] == 4205
+    servers.start("web")
+    servers.wait_until_ready()
+
+
+@pytest.mark.parametrize("kind", ["worker-urgent", "worker", "beat"])
+def test_workers_and_beat_leave_in_time(servers: Services, kind: str) -> None:
+    assert told_to_end(servers, kind) < STOP_S
+    servers.start(kind)
+    servers.wait_until_ready()
+
+
+def test_nothing_that_was_printed_holds_a_secret(servers: Services, key: str) -> None:
+    for kind in servers.processes:
+        said = servers.printed(kind)
+        assert key not in said
+        for name in ("SECRET_KEY", "CLARION_TOKEN_KEY"):
+            assert servers.environment[name] not in said
