@@ -95,13 +95,24 @@ def _sqlite_name(cursor: Any, detail: str) -> str:
 
 
 def walks(statement: Statement, table: str) -> bool:
-    """Tell whether a statement reads a table from one end to the other.
+    """Tell whether a statement reads a table, or a whole index of it, from one end to the other.
 
-    SQLite calls it a scan, too, when it reads the first rows of all in the order of their keys.
+    SQLite calls it a scan, too, when it only reads the first rows in the order of a key.
     """
-    scans = any(
-        name.startswith("SCAN") and name.split()[1].strip('"') == table and "INDEX" not in name
-        for name in indexes_of(statement)
-    )
-    first_rows = connection.vendor == "sqlite" and "LIMIT" in statement[0] and "WHERE" not in statement[0]
-    return scans and not first_rows
+    if connection.vendor == "postgresql":
+        return f"SCAN {table}" in indexes_of(statement)
+    plan = _sqlite_plan(statement)
+    scanned = any(each.startswith(f"SCAN {table}") for each in plan)
+    first_rows = "LIMIT" in statement[0] and "WHERE" not in statement[0] and not sorts(statement)
+    return scanned and not first_rows
+
+
+def sorts(statement: Statement) -> bool:
+    """Tell whether all that matches is read and sorted before the first row is known; only SQLite says so."""
+    return connection.vendor == "sqlite" and "USE TEMP B-TREE FOR ORDER BY" in _sqlite_plan(statement)
+
+
+def _sqlite_plan(statement: Statement) -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {statement[0]}", statement[1])
+        return [str(row[3]) for row in cursor.fetchall()]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.db.models import JSONField, OuterRef, Subquery
 from django.http import HttpRequest
 
 from config.console.pulse import POLL_MS, measure
@@ -79,20 +80,19 @@ def _stocks() -> list[Card]:
 
 
 def _failures() -> list[tuple[Decision, str]]:
-    """Return the newest failures: of each rule its newest, then the newest of these."""
-    newest: list[Decision] = []
-    for rule in Rule.objects.values_list("id", flat=True):
-        rows = Decision.objects.filter(rule_id=rule, outcome=Outcome.FAILED).order_by("-now", "-id")
-        newest += rows.select_related("rule")[:1]
-    newest.sort(key=lambda row: row.now, reverse=True)
-    return [(row, because(row)) for row in newest[:SHOWN]]
+    """Return the newest failure of each rule, the newest of these first."""
+    failed = Decision.objects.filter(rule=OuterRef("pk"), outcome=Outcome.FAILED).order_by("-now", "-id")
+    rules = Rule.objects.annotate(failure=Subquery(failed.values("pk")[:1])).exclude(failure=None)
+    rows = Decision.objects.filter(pk__in=list(rules.values_list("failure", flat=True)))
+    newest = rows.select_related("rule").order_by("-now", "-id")[:SHOWN]
+    return [(row, because(row)) for row in newest]
 
 
 def _revisions() -> list[tuple[RuleRevision, str]]:
-    rows = RuleRevision.objects.select_related("rule__game", "author").order_by("-id")[:SHOWN]
-    return [(row, " ".join(changes(_before(row), row.definition))) for row in rows]
-
-
-def _before(row: RuleRevision) -> Any:
-    earlier = RuleRevision.objects.filter(rule=row.rule_id, number=row.number - 1)
-    return earlier.values_list("definition", flat=True).first()
+    before = RuleRevision.objects.filter(rule=OuterRef("rule"), number=OuterRef("number") - 1)
+    rows = (
+        RuleRevision.objects.select_related("rule", "author")
+        .order_by("-id")
+        .annotate(before=Subquery(before.values("definition")[:1], output_field=JSONField()))[:SHOWN]
+    )
+    return [(row, " ".join(changes(row.before, row.definition))) for row in rows]

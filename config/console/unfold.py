@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse_lazy
@@ -29,6 +30,11 @@ def _static(name: str) -> Callable[[HttpRequest], str]:
     return lambda _request: static(f"console/{name}")
 
 
+def _paint(_request: HttpRequest) -> str:
+    """Choose the colour of where one is; settings are not loaded yet when this file is."""
+    return static(f"console/{'services' if settings.CLARION_SERVICES else 'embedded'}.css")
+
+
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Clarion",
     "SITE_HEADER": "Clarion",
@@ -40,7 +46,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "ENVIRONMENT": "config.console.front.environment",
     "DASHBOARD_CALLBACK": "config.console.front.dashboard",
-    "STYLES": [_static("console.css")],
+    "STYLES": [_static("console.css"), _paint],
     "COLORS": {
         "primary": {
             "50": "oklch(97.5% .014 55)",

@@ -34,6 +34,7 @@ class CheckpointAdmin(ReadOnlyAdmin):
         "hub", "in_game", "slice", "lane_name", "behind", "next_event", "position", "head", "processed", "advanced_at",
         "paused", "noted_position", "noted_tries", "noted_at", "alone_left",
     )  # fmt: skip
+    sortable_by = ()
     empty_hint = "Checkpoints are made with the first game."
 
     @display(description="lane", ordering="lane", label=LANE_COLOURS)

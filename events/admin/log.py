@@ -161,6 +161,7 @@ class PartitionAdmin(ReadOnlyAdmin):
     list_filter = (("game", RelatedDropdownFilter),)
     list_select_related = ("game",)
     fields = readonly_fields = ("game", "number", "head", "urgent_head", "normal_head", "bulk_head")
+    sortable_by = ()
     empty_hint = "Partitions are made with a game."
 
 

@@ -13,7 +13,7 @@ from unfold.decorators import action, display
 
 from events.admin.cells import EMPTY, Cell, ago, at, beside, code, json_text, link_to, list_of
 from events.admin.confirming import Lever, ask, ask_about_one
-from events.admin.lists import ROWS, LargeTable, ReadOnlyAdmin, asked_games, asked_text
+from events.admin.lists import ROWS, LargeTable, ReadOnlyAdmin, asked_games, asked_id, asked_text
 from events.models import Event
 from players.admin.levers import BLOCK, ERASE, UNBLOCK
 from players.models import Device, Player, Profile, ProfileRevision
@@ -95,8 +95,8 @@ class PlayerAdmin(LargeTable, ReadOnlyAdmin):
         """Read the newest, or one game in the order of keys, or those whose key begins so."""
         if term := asked_text(request, "q"):
             return [found.filter(pk__in=beginning(term, asked_games(request))).order_by("game_id", "key")]
-        asked = request.GET.get("game__id__exact")
-        return [found.order_by("key") if asked else found]
+        game = asked_id(request, "game__id__exact")
+        return [found if game is None else found.filter(game_id=game).order_by("key")]
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         """Offer what makes a difference."""

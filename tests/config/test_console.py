@@ -145,6 +145,19 @@ def test_nobody_who_only_looks_can_change_anything_by_a_forged_form() -> None:
     assert (alice.blocked, alice.erased) == (None, None)
 
 
+@pytest.mark.usefixtures("game")
+def test_no_list_counts_its_table() -> None:
+    given_game("second")
+    console = olive()
+    counted = {}
+    for model, model_admin in admin.site._registry.items():
+        with CaptureQueriesContext(connection) as queries:
+            console.get(addresses(model_admin)["list"], _facets="True")
+        if found := [each["sql"] for each in queries if "COUNT(" in each["sql"].upper()]:
+            counted[model.__name__] = found
+    assert counted == {}
+
+
 @pytest.mark.parametrize(
     "path", ["/admin/", "/admin/pulse/", "/admin/events/event/", "/admin/notifications/rule/preview/"]
 )
@@ -188,6 +201,24 @@ def test_the_front_page_links_each_number_to_the_list_behind_it() -> None:
     assert len(links) == 10
     for link in links:
         assert console.get(link.replace("&amp;", "&")).status_code == 200, link
+
+
+def test_the_front_page_names_what_failed_last_and_which_rules_were_saved(game: Game) -> None:
+    console = olive()
+    page = text(console.get("/admin/"))
+    assert "The condition could not be worked out: nothing is not in the event." in page
+    assert "broken r1" in page
+    pulse.forget()
+    with CaptureQueriesContext(connection) as few:
+        console.get("/admin/")
+    for number in range(20):
+        given_rule(game, condition="data.nothing > 1", slug=f"also-broken-{number}")
+    given_levels(game, 3)
+    decide()
+    pulse.forget()
+    with CaptureQueriesContext(connection) as many:
+        assert text(console.get("/admin/")).count("could not be worked out") == 6
+    assert len(many) <= len(few)
 
 
 @pytest.mark.usefixtures("game")
@@ -250,7 +281,8 @@ def test_an_empty_list_says_what_would_appear_there() -> None:
     assert "Events appear here as game servers append them" in text(console.listed("events_event"))
 
 
-def test_a_list_that_finds_nothing_says_so_and_how_to_search(game: Game) -> None:
+@pytest.mark.usefixtures("game")
+def test_a_list_that_finds_nothing_says_so_and_how_to_search() -> None:
     page = text(olive().listed("players_player", q="nobody"))
     assert "Nothing matches" in page
     assert "Search takes the player&#x27;s id in the game, or how it begins" in page

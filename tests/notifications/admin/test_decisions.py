@@ -14,7 +14,7 @@ from notifications.models import Decision, Notification, Rule
 from players.models import Player
 from tests.given import an_event, given_events, given_game
 from tests.notifications.given import decide, given_levels, given_rule, saved_again
-from tests.plans import indexes_of, recorded, walks
+from tests.plans import indexes_of, recorded, sorts, walks
 from tests.players.people import given_player
 from tests.staff import Console, address, olive, text
 
@@ -121,7 +121,7 @@ def test_no_list_of_decisions_or_notifications_walks_its_table(
             "events_event",
             "players_player",
         ):
-            assert [sql for sql, values in sent if walks((sql, values), table)] == [], (model, query)
+            assert [each[0] for each in sent if walks(each, table)] == [], (model, query)
 
 
 def copied(count: int) -> None:
@@ -156,6 +156,19 @@ def copied(count: int) -> None:
     )  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
+
+
+def test_a_choice_of_many_rules_sorts_no_more_than_a_page_of_each(
+    game: Game, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_outcomes(game)
+    copied(2_000)
+    console = olive()
+    for query in ({"outcome": "sent"}, {"game__id__exact": game.pk, "outcome": "sent"}, {}):
+        with recorded(monkeypatch) as sent:
+            console.listed("notifications_decision", **query)
+        on_decisions = [each for each in sent if 'FROM "notifications_decision"' in each[0]]
+        assert [each[0] for each in on_decisions if sorts(each)] == [], query
 
 
 def test_a_rule_with_an_outcome_has_an_index_of_its_own(game: Game, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@
 const STALE_MS = 6000;
 const WINDOW_MS = 10000; // over so long a rate is taken
 const KEPT = 60; // samples
+const SHOWN_LEAST = 15; // samples that fill a curve
 
 const section = document.getElementById("pulse");
 const stateButton = document.getElementById("pulse-state");
@@ -41,7 +42,7 @@ function lagText(seconds) {
 
 function points(values) {
     const highest = Math.max(...values, 1e-9);
-    const step = 120 / (KEPT - 2);
+    const step = 120 / (Math.max(values.length, SHOWN_LEAST) - 1);
     const begin = 120 - (values.length - 1) * step;
     return values
         .map((value, index) => `${(begin + index * step).toFixed(1)},${(26 - (24 * value) / highest).toFixed(1)}`)
@@ -97,6 +98,7 @@ function showState() {
     stateButton.querySelector("[data-name]").textContent = state;
     const seconds = Math.round(age / 1000);
     const said = seconds < 1 ? "measured now" : `measured ${seconds} s ago`;
+    for (const card of section.querySelectorAll(".console-number")) card.title = said;
     const why = state === "paused" ? paused : state === "stale" ? failure || "no answer yet" : "";
     section.querySelector("[data-age]").textContent = why ? `${said}; ${why}` : said;
 }
