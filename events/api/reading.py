@@ -10,13 +10,22 @@ from asgiref.sync import markcoroutinefunction, sync_to_async
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.response import SimpleTemplateResponse
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from events.api.auth import ApiKeyAuthentication, HasScope, caller_of
-from events.api.documents import BATCH_ANSWER, INGESTION, PROBLEMS, EventPage
+from events.api.documents import (
+    APPENDED,
+    APPENDING_PROBLEMS,
+    BINARY,
+    INGESTION,
+    LEFT,
+    READING_PROBLEMS,
+    WHEN_TO_COME_BACK,
+    EventPage,
+)
 from events.api.ingestion import ingest
 from events.envelope import to_cloudevent
 from events.envelope.hazards import text_problem
@@ -73,8 +82,8 @@ class EventsView(APIView):
 
     @extend_schema(
         operation_id="read_events",
-        parameters=[Query, OpenApiParameter("after", str)],
-        responses={200: EventPage, **PROBLEMS},
+        parameters=[Query, *LEFT, WHEN_TO_COME_BACK],
+        responses={200: EventPage, **READING_PROBLEMS},
     )
     def get(self, request: Request) -> HttpResponse:
         """Read the log. With ``stream`` in the stream's order, otherwise by partition and offset."""
@@ -99,16 +108,16 @@ class EventsView(APIView):
 
     @extend_schema(
         operation_id="append_events",
+        parameters=[*BINARY, *LEFT, WHEN_TO_COME_BACK],
         request=INGESTION,
-        responses={
-            201: OpenApiResponse(description="One event, appended; its place."),
-            200: BATCH_ANSWER,
-            207: BATCH_ANSWER,
-            **PROBLEMS,
-        },
+        responses={**APPENDED, **APPENDING_PROBLEMS},
     )
     def post(self, request: Request) -> HttpResponse:
-        """Append one CloudEvent or a batch (structured, batch or binary mode)."""
+        """Append one CloudEvent or a batch: structured, batch or binary mode.
+
+        At most 1,000 events and 1 MiB a request, 64 KiB an event. The events' own ids make it
+        idempotent: after a 503, or no answer at all, send the same ids again.
+        """
         raise NotImplementedError  # served by ``ingest``; stands here for the OpenAPI document
 
 
