@@ -214,23 +214,26 @@ def test_a_fault_that_passes_ends_the_turn_and_stops_nobody_else_s_work(
 
 
 @pytest.mark.services
-def test_a_read_that_is_faster_than_the_sweep_wins(game: Game, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sweep has found the row; before it has the player's lock, the player reads it."""
+@pytest.mark.parametrize("kind", [Kind.READ, Kind.ARCHIVE])
+def test_a_player_who_is_faster_than_the_sweep_wins(
+    game: Game, monkeypatch: pytest.MonkeyPatch, kind: Kind
+) -> None:
+    """The sweep has found the row; before it has the player's lock, the player reads or archives it."""
     given_at_noon(game)
     locking = expiry.lock_players
 
-    def read_first(ids: frozenset[int]) -> None:
-        other = Thread(target=lambda: (do(game, Kind.READ, 1), connection.close()))
+    def act_first(ids: frozenset[int]) -> None:
+        other = Thread(target=lambda: (do(game, kind, 1), connection.close()))
         other.start()
         other.join(PATIENCE_S)
         assert not other.is_alive()
         locking(ids)
 
-    monkeypatch.setattr(expiry, "lock_players", read_first)
+    monkeypatch.setattr(expiry, "lock_players", act_first)
     swept(TTL_S)
     (row,) = notifications(game)
-    assert row.gone == ""
-    assert row.read is not None
+    assert (row.gone, row.seq) == ("", 2)
+    assert (row.read is not None, row.archived is not None) == (kind is Kind.READ, kind is Kind.ARCHIVE)
     assert counters(game) == (2, 1, 0)
 
 
