@@ -121,8 +121,6 @@ class Look:
         for socket in self._sockets:
             if socket.ready:
                 await socket.send(text)
-        if not degraded:
-            self._repair.all_behind()
 
 
 def _overdue(socket: Socket) -> tuple[int, str] | None:

@@ -32,9 +32,8 @@ class Repair:
 
     def fell_behind(self, socket: Socket) -> None:
         """Have a socket repaired, together with all others that are behind."""
-        if not socket.closed:
-            self._behind.add(socket)
-            self._wake.set()
+        self._behind.add(socket)
+        self._wake.set()
 
     def all_behind(self) -> None:
         """Look at every player: what was sent while nobody listened is lost."""

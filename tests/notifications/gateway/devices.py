@@ -58,12 +58,16 @@ class GatewayThread:
         device = Device(self, **opening)
         if token is not None:
             device.connects(token=token, **options)
-            eventually(lambda: not self.ask(lambda: any(socket.lacks for socket in self.gateway.sockets)))
+            self.settles()
         return device
 
     def holds_back(self, task: str) -> None:
         """End one of the gateway's tasks: the test does its work when it is due."""
         self.ask(self.gateway.tasks[task].cancel)
+
+    def settles(self) -> None:
+        """Wait until every socket has been sent what may be sent."""
+        eventually(lambda: not self.ask(lambda: any(socket.lacks for socket in self.gateway.sockets)))
 
     def looks(self) -> None:
         """Look now, as the gateway does once a second."""

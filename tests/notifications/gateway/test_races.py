@@ -21,7 +21,7 @@ from notifications.push.transport import Message, Transport
 from players.models import Player
 from tests.given import hubs_catch_up
 from tests.notifications.gateway.devices import GatewayThread, titles
-from tests.notifications.gateway.eventually import Gate
+from tests.notifications.gateway.eventually import Gate, eventually
 from tests.notifications.gateway.scene import Scene
 
 pytestmark = pytest.mark.usefixtures("no_look")
@@ -157,6 +157,8 @@ def test_a_change_after_the_read_of_the_head_but_before_ready_is_not_lost(
     alice.says("connect", token=scene.token())
     gate.has_been_reached()
     said = scene.tells()
+    (socket,) = gateway.ask(lambda: list(gateway.gateway.sockets))
+    eventually(lambda: socket.behind and not gateway.ask(lambda: set(gateway.gateway.repair._behind)))
     gate.opens()
     assert alice.hears("ready")["head"] == 0
     assert titles(alice.hears_changes(1)) == said

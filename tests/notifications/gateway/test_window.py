@@ -47,6 +47,8 @@ def test_a_forged_ack_opens_nothing(gateway: GatewayThread, scene: Scene, seq: i
     mallory.hears_changes(WINDOW)
     mallory.says("ack", seq=seq)
     mallory.hears_nothing_before_pong()
+    gateway.settles()
+    mallory.hears_nothing_before_pong()
 
 
 def test_the_window_is_each_sockets_own(gateway: GatewayThread, scene: Scene) -> None:
