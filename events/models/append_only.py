@@ -1,7 +1,7 @@
 """Models whose rows, once written, are never changed through the ORM."""
 
 from collections.abc import Iterable
-from typing import Any, NoReturn, TypeVar
+from typing import Any, ClassVar, NoReturn, Self, TypeVar
 
 from django.db import models
 
@@ -41,13 +41,18 @@ class AppendOnlyQuerySet(models.QuerySet[M]):
         self._refuse("bulk_update")
 
 
-AppendOnlyManager = models.Manager.from_queryset(AppendOnlyQuerySet)
+class AppendOnlyManager(models.Manager[M]):
+    """Hands out querysets that only read."""
+
+    def get_queryset(self) -> AppendOnlyQuerySet[M]:
+        """Return one."""
+        return AppendOnlyQuerySet(self.model, using=self._db)
 
 
 class AppendOnlyModel(models.Model):
     """Refuses ``save`` and ``delete``: the room's own statements write it."""
 
-    objects = AppendOnlyManager()
+    objects: ClassVar[models.Manager[Self]] = AppendOnlyManager()
 
     class Meta:
         abstract = True

@@ -9,7 +9,7 @@ SCHEMA = (Path(__file__).parent / "socket.schema.json").read_bytes()
 
 
 @require_safe
-def socket_schema(request: HttpRequest) -> HttpResponse:
+def socket_schema(_request: HttpRequest) -> HttpResponse:
     """Return the schema; it is the same for everybody, and any page may read it."""
     headers = {"Cache-Control": "public, max-age=300", "Access-Control-Allow-Origin": "*"}
     return HttpResponse(SCHEMA, content_type="application/schema+json", headers=headers)
