@@ -77,10 +77,10 @@ class Script:
     refused: list[Event] = field(default_factory=list)
 
 
-def scripts(seed: int = 20) -> list[Script]:
-    """Return what each writer does."""
+def scripts(seed: int = 20, events: int = EVENTS) -> list[Script]:
+    """Return what each writer does, so many events in all."""
     rng = random.Random(seed)
-    own = EVENTS // WRITERS - CONTESTED
+    own = events // WRITERS - CONTESTED
     written = [[_event(rng, writer, n) for n in range(own)] for writer in range(WRITERS)]
     return [_script(rng, writer, written) for writer in range(WRITERS)]
 
