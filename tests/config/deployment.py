@@ -56,7 +56,7 @@ class Fleet:
         self.processes[name or kind] = subprocess.Popen(
             ["/bin/sh", "-c", f"exec {command}"],
             cwd=ROOT,
-            env=clean_environment(**self.environment, **variables) | {"PATH": path},
+            env=clean_environment(**self.environment | variables) | {"PATH": path},
             stdout=log,
             stderr=log,
             start_new_session=True,  # a stop reaches a worker's children too

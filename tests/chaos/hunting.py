@@ -1,0 +1,86 @@
+"""Finding a process in the very middle of something, and stopping it there."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+import psycopg
+
+from tests.chaos.fleet import Deployment
+
+FOUND_S = 60.0
+IN_A_BATCH = (
+    "SELECT a.pid, a.client_port, a.xact_start FROM pg_stat_activity a WHERE a.datname = current_database()"
+    " AND a.xact_start IS NOT NULL AND (SELECT count(DISTINCT l.relation) FROM pg_locks l WHERE l.pid = a.pid"
+    " AND l.granted AND l.mode = 'RowShareLock'"
+    " AND l.relation IN ('events_checkpoint'::regclass, 'players_player'::regclass)) = 2"
+)
+"""Whoever has a checkpoint's row and players': that is the second transaction of a hub's batch, and nothing else."""
+IN_COPY = (
+    "SELECT a.pid, a.client_port, a.xact_start FROM pg_stat_activity a WHERE a.datname = current_database()"
+    " AND a.state = 'active' AND a.wait_event = 'ClientRead' AND a.query LIKE 'COPY events_event%'"
+)
+"""Whoever has begun to send rows and has not ended."""
+STILL = "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND xact_start = %s"
+
+
+class Hunter:
+    """Watches the database's sessions; stops first, then looks again, and so never counts a near miss."""
+
+    def __init__(self, deployment: Deployment, client_port: Callable[[int], int] = int) -> None:
+        """``client_port`` tells whose connection PostgreSQL sees at a port, where a proxy is in between."""
+        self._deployment, self._client_port = deployment, client_port
+        url = deployment.servers.postgres.url(deployment.database)
+        self._connection = psycopg.connect(url, autocommit=True)
+        self._owners: dict[tuple[int, int], int] = {}  # by session: looking one up takes longer than a batch
+        self.missed = 0
+
+    def stop_one(self, doing: str, names: Iterable[str]) -> int:
+        """SIGSTOP one process of these while it is doing that, and return its id."""
+        end = time.monotonic() + FOUND_S
+        while time.monotonic() < end:
+            for backend, port, since in self._connection.execute(doing).fetchall():
+                pid = self._owners.get((backend, port))
+                if pid is None:
+                    pid = owner(self._client_port(port), self._deployment.pids(names))
+                    self._owners[backend, port] = pid
+                if not pid:
+                    continue
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGSTOP)
+                    if self._connection.execute(STILL, [backend, since]).fetchone():
+                        return pid
+                    self.missed += 1
+                    os.kill(pid, signal.SIGCONT)
+            time.sleep(0.002)
+        raise AssertionError(f"nobody was seen doing it within {FOUND_S} s")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+
+def owner(port: int, pids: Iterable[int]) -> int:
+    """Return which of these processes holds the connection from a local port; 0 when none does."""
+    wanted = f"0100007F:{port:04X}"
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        columns = line.split()
+        if columns[1] == wanted:
+            return next((pid for pid in pids if f"socket:[{columns[9]}]" in _files(pid)), 0)
+    return 0
+
+
+def _files(pid: int) -> set[str]:
+    """Return what a process has open."""
+    found = set()
+    with suppress(OSError):
+        for entry in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):
+                found.add(os.readlink(entry))  # noqa: PTH115 - it is no path
+    return found
