@@ -20,6 +20,8 @@ from tests.config.processes import MANAGE, finished, free_port
 
 WORKERS = ("worker-urgent", "worker")
 GATEWAYS = ("web-1", "web-2")
+LEAVE_S = 30.0
+"""The bound of the design for a process that was asked to stop."""
 TEMPLATE = "chaos_template"
 """An empty, migrated database that each deployment's is copied from."""
 KEPT = Path(os.environ.get("CHAOS_LOGS", "")) if os.environ.get("CHAOS_LOGS") else None
