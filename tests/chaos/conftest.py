@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -12,11 +11,10 @@ import pytest
 
 from tests.chaos import servers as own
 from tests.chaos.fleet import Deployment
-from tests.chaos.scene import LONG, RECOVERY_S, SHORT, Fault, Form, Told, Where, play
+from tests.chaos.scene import LONG, RECOVERY_S, SEED, SHORT, Fault, Form, Told, Where, play
 from tests.conftest import CI
 
 FORMS = {each.name: each for each in (SHORT, LONG)}
-SEED = int(os.environ.get("CHAOS_SEED") or random.SystemRandom().randrange(1_000_000))
 REPORT = os.environ.get("CHAOS_REPORT")
 """A file that gets one line of JSON for each scenario."""
 

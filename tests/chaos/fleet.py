@@ -32,8 +32,8 @@ _numbers = count(1)
 class Deployment(Fleet):
     """Serves at ``url`` when made, on a database and with a prefix of its own."""
 
-    def __init__(self, servers: Servers, *, settings: str = "config.settings", slow: bool = False) -> None:
-        """``settings`` names the module that all processes load; ``slow`` lets PostgreSQL be slowed down."""
+    def __init__(self, servers: Servers, *, slow: bool = False, **variables: str) -> None:
+        """``slow`` lets PostgreSQL be slowed down; ``variables`` may name other settings."""
         self.servers = servers
         self.database = f"chaos_{next(_numbers)}"
         self.to_postgres, self.to_rabbit = Proxy([servers.postgres.port]), Proxy([servers.rabbit.port])
@@ -46,7 +46,8 @@ class Deployment(Fleet):
             "REDIS_URL": f"redis://127.0.0.1:{servers.redis.port}/0",
             "CELERY_BROKER_URL": f"amqp://guest:guest@127.0.0.1:{self.to_rabbit.port}//",
             "CLARION_PREFIX": f"{self.database}:",
-            "DJANGO_SETTINGS_MODULE": settings,
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+            **variables,
         }
         super().__init__(self.database, environment)
         try:

@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 
@@ -25,6 +26,12 @@ IN_COPY = (
     " AND a.state = 'active' AND a.wait_event = 'ClientRead' AND a.query LIKE 'COPY events_event%'"
 )
 """Whoever has begun to send rows and has not ended."""
+IN_AN_APPEND = (
+    "SELECT a.pid, a.client_port, a.xact_start FROM pg_stat_activity a WHERE a.datname = current_database()"
+    " AND a.application_name = 'clarion-append' AND a.state = 'idle in transaction' AND EXISTS (SELECT 1 FROM"
+    " pg_locks l WHERE l.pid = a.pid AND l.granted AND l.relation = 'events_partition'::regclass)"
+)
+"""Whoever has partitions' rows and is about to say what next."""
 STILL = "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND xact_start = %s"
 
 
@@ -38,6 +45,7 @@ class Hunter:
         self._connection = psycopg.connect(url, autocommit=True)
         self._owners: dict[tuple[int, int], int] = {}  # by session: looking one up takes longer than a batch
         self.missed = 0
+        self._last: tuple[int, datetime] | None = None
 
     def stop_one(self, doing: str, names: Iterable[str]) -> int:
         """SIGSTOP one process of these while it is doing that, and return its id."""
@@ -52,12 +60,18 @@ class Hunter:
                     continue
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGSTOP)
-                    if self._connection.execute(STILL, [backend, since]).fetchone():
+                    self._last = (backend, since)
+                    if self.still_there():
                         return pid
                     self.missed += 1
                     os.kill(pid, signal.SIGCONT)
             time.sleep(0.002)
         raise AssertionError(f"nobody was seen doing it within {FOUND_S} s")
+
+    def still_there(self) -> bool:
+        """Tell whether the transaction of the last one that was stopped has not ended."""
+        assert self._last
+        return self._connection.execute(STILL, self._last).fetchone() is not None
 
     def __enter__(self) -> Self:
         return self

@@ -2,13 +2,15 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import httpx
 
 from tests.storm.plan import Script, scripts
-from tests.storm.writers import Answers, Writer
+from tests.storm.writers import BATCH, Answers, Writer
 
 ANSWER_S = 12.0
 """A post that has not been answered for so long is sent again, perhaps to another gateway."""
@@ -75,9 +77,10 @@ def client(url: str, key: str) -> httpx.AsyncClient:
 class Load:
     """Twenty writers that post so many events a second, at least so many in all, and until told otherwise."""
 
-    def __init__(self, http: httpx.AsyncClient, *, seed: int, events: int, a_second: float) -> None:
+    def __init__(self, http: httpx.AsyncClient, key: str, *, seed: int, events: int, a_second: float) -> None:
         """Write the script; it is long enough for a fault that lasts."""
         self.answers = Answers()
+        self.key = key
         self.events, self._a_second = events, a_second
         self._over = False
         self._scripts = scripts(seed, max(events, round(a_second * LASTS_S)))
@@ -98,3 +101,32 @@ class Load:
 
     def _enough(self) -> bool:
         return self._over and len(self.answers.places) >= self.events
+
+
+def append(http: httpx.Client, load: Load, events: list[dict[str, Any]]) -> None:
+    """Append events from a fault's thread, as persistently as everybody else."""
+    headers = {**BATCH, "Authorization": f"Bearer {load.key}"}
+    for _ in range(PATIENCE):
+        with suppress(httpx.TransportError):
+            answer = http.post("/api/v1/events", json=events, headers=headers)
+            if answer.status_code == 200:
+                for result in answer.json()["results"]:
+                    load.answers.note(result)
+                return
+            assert answer.status_code in UNAVAILABLE, answer.text[:1_000]
+        load.answers.unknown += 1
+        time.sleep(0.5)
+    raise AssertionError(f"unknown {PATIENCE} times in a row")
+
+
+def big_batch(url: str, load: Load, name: str) -> None:
+    """Append as many events as one request may hold: they are copied."""
+    events = [
+        {
+            "specversion": "1.0", "id": f"{name}-{n}", "source": "/storm", "type": "loot.dropped",
+            "partitionkey": f"{name}/{n % 40}", "data": {"n": n, "text": "x" * 300},
+        }
+        for n in range(1_000)
+    ]  # fmt: skip
+    with httpx.Client(base_url=url, timeout=ANSWER_S * 3) as http:
+        append(http, load, events)

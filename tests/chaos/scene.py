@@ -28,6 +28,7 @@ from tests.storm.test_storm import (
     within,
 )
 
+SEED = int(os.environ.get("CHAOS_SEED") or random.SystemRandom().randrange(1_000_000))
 RECOVERY_S = 10.0
 """After the fault's end latency is normal again within so long."""
 FAULT_S = 420.0
@@ -100,6 +101,8 @@ class Where:
     form: Form
     seed: int
     folder: Path
+    poisoned: str = ""
+    """A hub that parks streams on purpose."""
     hurry: float = 1.0
     """Clients wait so many times shorter than ``bye`` asks them to."""
 
@@ -125,7 +128,7 @@ async def _play(name: str, fault: Fault, where: Where, key: str) -> Told:
         everybody = [*people, *watchers.values()]
         for device in everybody:
             device.hurry = where.hurry
-        load = Load(http, seed=seed, events=form.events, a_second=form.a_second)
+        load = Load(http, key, seed=seed, events=form.events, a_second=form.a_second)
         probes = Probes(http, load.answers, watchers)
         scene = Scene(form, random.Random(seed), everybody, probes, load)
         living = asyncio.gather(*(device.run() for device in everybody))
@@ -139,7 +142,10 @@ async def _play(name: str, fault: Fault, where: Where, key: str) -> Told:
             living.cancel()
             await asyncio.gather(living, return_exceptions=True)
     wrong = await asyncio.to_thread(
-        lasting_proof, Storm(answers=load.answers, devices=everybody), where.folder, **where.environment
+        lasting_proof,
+        Storm(answers=load.answers, devices=everybody, poisoned=where.poisoned),
+        where.folder,
+        **where.environment,
     )
     figures = {**_figures(scene), **scene.figures, "seconds": round(monotonic() - began, 1)}
     return Told(

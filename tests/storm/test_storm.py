@@ -33,11 +33,14 @@ class Storm:
 
     answers: Answers
     devices: list[Device]
+    poisoned: str = ""
+    """A hub that parks streams on purpose."""
 
     def told(self) -> str:
         """Return it for the proof."""
         return json.dumps(
             {
+                "poisoned": self.poisoned,
                 "places": {name: list(*places) for name, places in self.answers.places.items()},
                 "devices": [
                     {
