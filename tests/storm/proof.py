@@ -64,7 +64,7 @@ def the_log(told: dict[str, Any]) -> Iterator[str]:
 
 
 def the_hubs(told: dict[str, Any]) -> Iterator[str]:
-    """Every hub has processed every event of its lanes, once, and parked nothing; a poisoned hub is judged elsewhere."""
+    """Every hub has processed every event of its lanes, once, and parked nothing. A poisoned one is judged apart."""
     from events.hubs.registry import hubs  # noqa: PLC0415 - as above
 
     counts = Counter(
