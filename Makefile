@@ -8,7 +8,7 @@ PORT ?= 8000
 RUN_STAMP := $(VENV)/.installed-run
 TEST_STAMP := $(VENV)/.installed-test
 
-.PHONY: help run test lint guards
+.PHONY: help run test lint guards chaos
 .DEFAULT_GOAL := help
 
 help: ## say what there is
@@ -22,6 +22,9 @@ test: $(TEST_STAMP) ## lint, types, architecture and every test that this machin
 
 lint: $(TEST_STAMP) ## style, types and architecture only
 	@$(BIN)/python tests/run.py --only lint
+
+chaos: $(TEST_STAMP) ## break everything under load for 20 minutes and write docs/chaos.md (CHAOS_SEED=)
+	@$(BIN)/python -m tests.chaos.report
 
 guards: $(TEST_STAMP) ## break each promise on purpose and see its test fail
 	@$(BIN)/python tests/guards/run.py
