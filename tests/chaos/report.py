@@ -56,13 +56,14 @@ def main() -> int:
 def page(told: list[dict[str, Any]], servers: list[str], *, minutes: float, passed: bool) -> str:
     """Return the page in Markdown."""
     rows = sorted(told, key=lambda each: each["scenario"])
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
     seed, form = rows[0]["seed"], rows[0]["form"]
     packages = [f"{name} {version(name)}" for name in PACKAGES]
     result = "all promises were kept" if passed and len(rows) == SCENARIOS else "not all of it passed"
     lines = [
         "# The chaos suite's last long run",
         "",
-        f"{datetime.now(UTC):%Y-%m-%d}: {form} form, {len(rows)} of {SCENARIOS} scenarios, {minutes:.0f} minutes, {result}.",
+        f"{today}: {form} form, {len(rows)} of {SCENARIOS} scenarios, {minutes:.0f} min, {result}.",
         f"The same dice again: `CHAOS_SEED={seed} make chaos` (processes and clocks keep their own).",
         f"{os.cpu_count()} cores, {', '.join([*servers, f'Python {platform.python_version()}', *packages])}.",
         "",
