@@ -71,7 +71,7 @@ class Deployment(Fleet):
         for name in (*GATEWAYS, *WORKERS, "beat"):
             self.start_named(name)
         for name in GATEWAYS:
-            self.wait_until_ready(f"http://127.0.0.1:{self.ports[name]}")
+            self.wait_until_ready_at(f"http://127.0.0.1:{self.ports[name]}")
 
     def serves(self, name: str) -> bool:
         """Tell whether a gateway answers."""
