@@ -7,6 +7,7 @@ from django.db import OperationalError
 from django.test import Client
 
 from events import keys
+from events.api import ingestion
 from events.errors import LogUnavailable
 from events.lanes import Lane
 from events.log import appending
@@ -421,3 +422,30 @@ def test_text_and_bytes_are_checked_as_text(server: GameServer) -> None:
 def test_a_schema_that_is_none_stops_nobody(server: GameServer) -> None:
     EventType.objects.create(game=server.game, name="level.reached", schema={"type": 5})
     assert server.post(members()).status_code == 201
+
+
+# -- what is logged -------------------------------------------------------------------------------
+
+
+def test_each_event_s_way_into_the_log_can_be_followed(
+    server: GameServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    told: list[dict[str, Any]] = []
+
+    class Log:
+        def is_enabled_for(self, _level: int) -> bool:
+            return True
+
+        def debug(self, word: str, **what: Any) -> None:
+            told.append({"event": word, **what})
+
+    monkeypatch.setattr(ingestion, "logger", Log())
+    server.post(
+        [members(id="a", traceparent=trace, data={"player_id": "secret"}), {}, members(id="a")], BATCH
+    )
+    common = {"event": "event.ingested", "game": server.game.slug, "event_id": "a"}
+    assert told == [
+        {**common, "traceparent": trace, "status": "appended"},
+        {**common, "traceparent": "", "status": "duplicate"},
+    ]
