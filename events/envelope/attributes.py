@@ -22,6 +22,7 @@ PLAYER_TYPES = "player."
 _NAME = re.compile(r"[a-z0-9]+")
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _COLUMNS = frozenset(
     {"id", "source", "type", "subject", "time", "datacontenttype", "dataschema", "specversion"}
 )
@@ -191,7 +192,7 @@ def player_problem(value: Any) -> str | None:
         return f"must be text, not {_kind(value)}"
     if not value or len(value) > PLAYER_MAX:
         return f"must have 1 to {PLAYER_MAX} characters, not {len(value)}"
-    if any(ord(letter) < ord(" ") or ord(letter) == 0x7F for letter in value):  # noqa: PLR2004 - DEL
+    if _CONTROL.search(value):
         return "holds a control character"
     return text_problem(value)
 

@@ -23,6 +23,7 @@ _ESCAPES = re.compile(
 )
 _HALF = re.compile("[\ud800-\udfff]")
 _NUL = r"\u0000"
+_NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 Problem = tuple[str, str]
 
@@ -47,7 +48,7 @@ def problems_in(text: str, pointer: str) -> list[Problem]:
 
 def text_problem(text: str) -> str | None:
     """Return what is wrong with a piece of text, or None."""
-    if "\x00" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+    if _NOT_TEXT.search(text):
         return "holds a NUL character or half of a surrogate pair"
     return None
 

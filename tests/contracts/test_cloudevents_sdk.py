@@ -21,6 +21,7 @@ from cloudevents.v1.http import CloudEvent as FirstCloudEvent
 from tests.config.processes import MANAGE, Up, finished
 from tests.events.envelope.requests import BATCH, headers, members
 
+pytestmark = pytest.mark.embedded
 PATIENCE_S = 30
 
 

@@ -1,5 +1,6 @@
 """``POST /api/v1/events``, line by line of the protocol's table."""
 
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -328,6 +329,23 @@ def test_a_game_that_is_gone_is_not_found(game: Game, server: GameServer) -> Non
     assert server.post("[]", BATCH).status_code == 200, "the key is known now"
     game.delete()
     assert is_problem(server.post(members()), 404, "not-found")
+
+
+@pytest.mark.django_db
+def test_who_waits_for_the_log_holds_no_connection(
+    server: GameServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Key and game are looked up on a thread; with its connection in hand it would starve who appends."""
+    told: list[str] = []
+
+    def waits(*_: object) -> Future[list[Any]]:
+        told.append("waits")
+        raise LogUnavailable("far enough")
+
+    monkeypatch.setattr(ingestion, "give_back", lambda: told.append("has given it back"))
+    monkeypatch.setattr(ingestion.log, "submit", waits)
+    assert server.post(members()).status_code == 503
+    assert told == ["has given it back", "has given it back", "waits"]
 
 
 # -- types, schemas, lanes ------------------------------------------------------------------------
