@@ -1,7 +1,7 @@
 """The look once a second: trusts no hint, and no client, and says when the database is away."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from time import monotonic
 
@@ -10,7 +10,7 @@ import structlog
 from notifications.frames import rfc3339
 from notifications.gateway import protocol, queries, threads
 from notifications.gateway.protocol import frame
-from notifications.gateway.queries import Standing
+from notifications.gateway.queries import Position, Standing
 from notifications.gateway.repair import Repair
 from notifications.gateway.socket import Socket
 from notifications.gateway.sockets import Sockets
@@ -40,23 +40,26 @@ class Look:
             await self.once()
 
     async def once(self) -> None:
-        """Look at every socket, with one query for all players and their games."""
-        found = await self._find()
+        """Look at every socket, with one query for all of them."""
+        sockets = [socket for socket in self._sockets if socket.ready]
+        found = await self._find(sockets)
         before, self._beyond = self._beyond, {}
-        for number, socket in enumerate(self._sockets, start=1):
+        for number, socket in enumerate(sockets, start=1):
             if socket.ready and not socket.closed:
-                await self._look_at(socket, found.get(socket.player_id), before.get(socket))
+                await self._look_at(socket, found.get(number - 1), before.get(socket))
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
 
-    async def _find(self) -> Mapping[int, Standing]:
-        """Read where all players stand; nothing while the database is away."""
-        players = self._sockets.players
-        if not players:
+    async def _find(self, sockets: Sequence[Socket]) -> Mapping[int, Standing]:
+        """Find out, by index, for which sockets anything has changed; nothing while the database is away."""
+        if not sockets:
             return {}
+        positions = [
+            Position(each.player_id, each.cursor, each.announcements, each.epoch) for each in sockets
+        ]
         try:
             async with asyncio.timeout(ANSWER_S):
-                found = await threads.query(queries.standings, players)
+                found = await threads.query(queries.deviations, positions)
         except Exception as error:  # noqa: BLE001 - the database is away; sockets stay and are told
             await self._weather(degraded=True, why=type(error).__name__)
             return {}

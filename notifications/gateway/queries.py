@@ -1,10 +1,9 @@
 """What gateways read: set by set, in one statement each."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -28,6 +27,9 @@ _ITEM_SQL = ", ".join(f"n.{name}" for name in FIELDS)
 _READ_SQL = "FROM notifications_announcementread r JOIN notifications_announcement a ON a.id = r.announcement_id WHERE"
 
 
+_REFUSED = "(p.id IS NULL OR p.blocked IS NOT NULL OR p.erased IS NOT NULL)"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Identity:
     """Who a token's bearer is."""
@@ -41,7 +43,8 @@ class Identity:
 class Welcome:
     """Where a player and their game stand."""
 
-    epoch: str
+    epoch: int
+    epoch_name: str  # as clients know it
     head: int
     unread: int
     announcements: int
@@ -77,16 +80,22 @@ class Announcements:
     items: tuple[Item, ...]
 
 
+class Position(NamedTuple):
+    """Where a socket stands."""
+
+    player_id: int
+    cursor: int
+    announcements: int
+    epoch: int
+
+
 class Standing(NamedTuple):
-    """A player and their game, as the look once a second finds them."""
+    """Where a player and their game stand."""
 
     head: int
     refused: bool  # blocked, erased, or not there at all
-    epoch: str
     announcements: int
-
-
-GONE = Standing(0, refused=True, epoch="", announcements=0)
+    epoch: int
 
 
 def identify(token: str, origin: str | None, host: str | None) -> Identity:
@@ -113,7 +122,11 @@ def welcome(player_id: int) -> Welcome:
         raise PlayerRefused("this player is blocked or was erased")
     game = player.game
     return Welcome(
-        epoch=game.epoch_name, head=player.head, unread=player.unread, announcements=game.announcements
+        epoch=game.epoch,
+        epoch_name=game.epoch_name,
+        head=player.head,
+        unread=player.unread,
+        announcements=game.announcements,
     )
 
 
@@ -145,19 +158,34 @@ def announced(game_id: int, after: int) -> Announcements:
     return Announcements(to=newest if more else max(head, newest), more=more, items=found)
 
 
-def standings(player_ids: Iterable[int]) -> dict[int, Standing]:
-    """Read where many players and their games stand, in one query."""
-    wanted = list(player_ids)
-    rows = Player.objects.filter(id__in=wanted).values_list(
-        "id", "head", "blocked", "erased", "game__epoch", "game__announcements"
-    )
-    found = {row[0]: Standing(row[1], bool(row[2] or row[3]), _epoch_name(row[4]), row[5]) for row in rows}
-    return {each: found.get(each, GONE) for each in wanted}
+def deviations(positions: Sequence[Position]) -> dict[int, Standing]:
+    """Compare many sockets with what is so, in one query; by index, those where anything differs.
 
-
-@cache
-def _epoch_name(epoch: int) -> str:
-    return Game(epoch=epoch).epoch_name
+    The database compares, because nearly all of them are where they should be: reading 20,000
+    players to find out took a gateway half a second of every second (measured on a busy machine).
+    """
+    if connection.vendor == "postgresql":
+        source = "unnest(%s::int8[], %s::int8[], %s::int8[], %s::int4[]) WITH ORDINALITY"
+        parameters: list[Any] = [list(column) for column in zip(*positions, strict=True)]
+    else:
+        parts = (
+            "e.value ->> 0 player",
+            "e.value ->> 1 cursor",
+            "e.value ->> 2 announced",
+            "e.value ->> 3 epoch",
+        )
+        source = f"(SELECT {', '.join(parts)}, e.key + 1 i FROM json_each(%s) e)"  # noqa: S608 - ours
+        parameters = [json.dumps(positions)]
+    columns = "(player, cursor, announced, epoch, i)" if connection.vendor == "postgresql" else ""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT c.i - 1, coalesce(p.head, 0), {_REFUSED}, coalesce(g.announcements, 0), coalesce(g.epoch, 0)"  # noqa: S608 - ours
+            f" FROM {source} c{columns} LEFT JOIN players_player p ON p.id = c.player"
+            f" LEFT JOIN events_game g ON g.id = p.game_id WHERE {_REFUSED} OR p.head <> c.cursor"
+            " OR g.announcements <> c.announced OR g.epoch <> c.epoch",
+            parameters,
+        )
+        return {row[0]: Standing(row[1], bool(row[2]), row[3], row[4]) for row in cursor.fetchall()}
 
 
 def _supply(need: Need, player: dict[str, Any], items: list[Item]) -> Supply:
@@ -194,6 +222,7 @@ def _postgres(needs: Sequence[Need]) -> list[Any]:
                 [need.upto for need in needs],
                 datetime.now(UTC),
             ],
+            binary=True,  # times as text would take most of the time
         )
         return cursor.fetchall()
 

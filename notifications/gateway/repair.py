@@ -17,6 +17,8 @@ PAUSE_S = 0.002
 """So long a repair waits for others that fall behind at the same time."""
 FAILED_PAUSE_S = 1.0
 AT_ONCE = 2_000
+TURN = 200
+"""So many sockets, then others get their turn."""
 
 log = structlog.get_logger(__name__)
 
@@ -76,7 +78,11 @@ class Repair:
         needs = [Need(player_id=each.player_id, after=each.cursor, upto=each.upto) for each in sockets]
         supplies = await threads.query(queries.supply, needs)
         now = datetime.now(UTC)
-        for socket, need, found, doubt in zip(sockets, needs, supplies, doubts, strict=True):
+        for number, (socket, need, found, doubt) in enumerate(
+            zip(sockets, needs, supplies, doubts, strict=True)
+        ):
+            if number % TURN == 0:
+                await asyncio.sleep(0)
             if socket.ready and socket.cursor == need.after:
                 await self._one(socket, need, found, now)
                 socket.behind |= socket.doubts != doubt

@@ -146,7 +146,9 @@ class Session:
     async def _ready(self, since: protocol.Since | None, found: Welcome) -> None:
         """Stand where the client stands, or at the head; then send what came since."""
         socket = self._socket
-        resume = protocol.resume(since, epoch=found.epoch, head=found.head, announcements=found.announcements)
+        resume = protocol.resume(
+            since, epoch=found.epoch_name, head=found.head, announcements=found.announcements
+        )
         at, announced = found.head, found.announcements
         if since and resume == "ok":
             at = since.seq
@@ -156,7 +158,7 @@ class Session:
         await socket.send(
             frame(
                 "ready",
-                epoch=found.epoch,
+                epoch=found.epoch_name,
                 head=found.head,
                 announcements=found.announcements,
                 unread=found.unread,

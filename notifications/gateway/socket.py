@@ -30,7 +30,7 @@ class Socket:
         self.id = uuid.uuid4().hex
         self.player_id, self.game_id, self.device = player_id, game_id, device
         self.expires = expires
-        self.epoch = ""
+        self.epoch = 0
         self.ready = False
         self.closed = False
         self.cursor = self.acked = self.announcements = 0

@@ -36,6 +36,7 @@ from notifications.gateway.queries import (
     Announcements,
     Identity,
     Need,
+    Position,
     Standing,
     Supply,
     Welcome,
@@ -136,7 +137,7 @@ class World:
 
     def welcome(self, player_id: int) -> Welcome:
         player = self.players[player_id]
-        return Welcome(epoch="e1", head=player.head, unread=player.unread, announcements=0)
+        return Welcome(epoch=1, epoch_name="e1", head=player.head, unread=player.unread, announcements=0)
 
     def supply(self, needs: Sequence[Need]) -> list[Supply]:
         return [self._supply(need) for need in needs]
@@ -152,8 +153,13 @@ class World:
             announcements_read=(),
         )  # fmt: skip
 
-    def standings(self, player_ids: Iterable[int]) -> dict[int, Standing]:
-        return {each: Standing(self.players[each].head, False, "e1", 0) for each in player_ids}  # noqa: FBT003
+    def deviations(self, positions: Sequence[Position]) -> dict[int, Standing]:
+        found = {}
+        for index, position in enumerate(positions):
+            head = self.players[position.player_id].head
+            if head != position.cursor:
+                found[index] = Standing(head, refused=False, announcements=0, epoch=1)
+        return found
 
     def announced(self, _game_id: int, after: int) -> Announcements:
         return Announcements(to=after, more=False, items=())
@@ -319,7 +325,7 @@ def _install(patched: pytest.MonkeyPatch, loop: VirtualLoop, random: Random) -> 
     publishing.use(BadTransport(random))
     for module in (allowance, gathering, look, session, socket, supervision):
         patched.setattr(module, "monotonic", loop.time)
-    for name in ("identify", "welcome", "supply", "standings", "announced"):
+    for name in ("identify", "welcome", "supply", "deviations", "announced"):
         patched.setattr(queries, name, getattr(world, name))
     for name in ("query", "session_query"):
         patched.setattr(threads, name, world.query)

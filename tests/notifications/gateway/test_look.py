@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from events.models import Game
 from notifications import announcements
 from notifications.gateway import look, protocol, queries
+from notifications.gateway.queries import Position
 from notifications.gateway.socket import Socket
 from notifications.push import publishing
 from players.models import Player
@@ -54,17 +55,29 @@ def test_a_lost_announcement_is_found(alice: Device, gateway: GatewayThread, sce
 
 
 @pytest.mark.usefixtures("transactional_db")
-def test_it_asks_one_question_for_all_players_of_all_games() -> None:
-    scenes = [Scene(), Scene()]
-    ids = [scene.player(name).id for scene in scenes for name in ("alice", "bob")]
-    scenes[0].player("bob", head=7, blocked=datetime.now(UTC))
-    announcements.put(scenes[1].game.id, title="maintenance")
+def test_it_asks_one_question_for_all_sockets_and_hears_of_those_only_where_anything_differs() -> None:
+    one, other = Scene(), Scene()
+    alice, bob = one.player("alice", head=7).id, one.player("bob", blocked=datetime.now(UTC)).id
+    carol = other.player("carol", head=3).id
+    announcements.put(other.game.id, title="maintenance")
+    Game.objects.filter(pk=other.game.pk).update(epoch=2)
+    positions = [
+        Position(alice, 7, 0, 1),
+        Position(alice, 5, 0, 1),
+        Position(alice, 9, 0, 1),
+        Position(bob, 0, 0, 1),
+        Position(carol, 3, 1, 2),
+        Position(carol, 3, 0, 2),
+        Position(carol, 3, 1, 1),
+        Position(10**9, 0, 0, 1),
+    ]
     with CaptureQueriesContext(connection) as asked:
-        found = queries.standings([*ids, 10**9])
+        found = queries.deviations(positions)
     assert len(asked) == 1
-    assert [found[each] for each in (*ids, 10**9)] == [
-        (0, False, "e1", 0), (7, True, "e1", 0), (0, False, "e1", 1), (0, False, "e1", 1), queries.GONE,
-    ]  # fmt: skip
+    assert found == {
+        1: (7, False, 0, 1), 2: (7, False, 0, 1), 3: (0, True, 0, 1), 5: (3, False, 1, 2), 6: (3, False, 1, 2),
+        7: (0, True, 0, 0),
+    }  # fmt: skip
 
 
 @pytest.mark.usefixtures("hints_are_lost")
@@ -163,16 +176,16 @@ def test_a_hint_that_was_faster_than_the_look_is_no_other_numbering(
     alice: Device, gateway: GatewayThread, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Twice in a row: the look has read the head, then a change comes by a hint, then it compares."""
-    standings = queries.standings
+    deviations = queries.deviations
     for to in (1, 2):
         gate = Gate()
 
-        def slow(ids: Any, gate: Gate = gate) -> Any:
-            found = standings(ids)
+        def slow(positions: Any, gate: Gate = gate) -> Any:
+            found = deviations(positions)
             gate.passes()
             return found
 
-        monkeypatch.setattr(queries, "standings", slow)
+        monkeypatch.setattr(queries, "deviations", slow)
         looking = asyncio.run_coroutine_threadsafe(gateway.gateway.look.once(), gateway.loop)
         gate.has_been_reached()
         scene.tells()
@@ -195,7 +208,7 @@ def test_while_the_database_is_away_sockets_stay_and_are_told_once_and_once_when
     publishing.use(NobodyHears())
     said = scene.tells()
     with monkeypatch.context() as weather:
-        weather.setattr(queries, "standings", away)
+        weather.setattr(queries, "deviations", away)
         for _ in range(3):
             gateway.looks()
         assert alice.hears("status")["mode"] == "degraded"
@@ -208,7 +221,7 @@ def test_while_the_database_is_away_sockets_stay_and_are_told_once_and_once_when
 def test_while_the_database_is_away_tokens_still_end(
     alice: Device, gateway: GatewayThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queries, "standings", away)
+    monkeypatch.setattr(queries, "deviations", away)
     socket = socket_of(gateway)
     gateway.ask(lambda: setattr(socket, "expires", datetime.now(UTC) - timedelta(milliseconds=1)))
     gateway.looks()
@@ -220,7 +233,7 @@ def test_a_database_that_hangs_is_away_as_well_and_heartbeats_go_on(
 ) -> None:
     gate = Gate()
     monkeypatch.setattr(look, "ANSWER_S", 0.05)
-    monkeypatch.setattr(queries, "standings", lambda _ids: gate.passes())
+    monkeypatch.setattr(queries, "deviations", lambda _positions: gate.passes())
     gateway.ask(lambda: setattr(socket_of_now(gateway), "heartbeat_at", 0.0))
     gateway.looks()
     assert alice.hears("status")["mode"] == "degraded"
@@ -235,7 +248,7 @@ def test_who_has_not_connected_yet_is_told_nothing_of_the_weather(
     gate, welcome = Gate(), queries.welcome
     gateway.device(scene.token("bob"))
     monkeypatch.setattr(queries, "welcome", lambda player: (gate.passes(), welcome(player))[1])
-    monkeypatch.setattr(queries, "standings", away)
+    monkeypatch.setattr(queries, "deviations", away)
     device = gateway.device()
     device.says("connect", token=scene.token())
     gate.has_been_reached()

@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from events.hubs import claim
 from notifications import announcements, inbox
 from notifications.gateway import queries, threads
+from notifications.gateway.queries import Position
 from notifications.inbox import Action, Kind, expiry
 from notifications.models import Notification
 from notifications.push import publishing
@@ -216,5 +217,5 @@ def test_a_query_of_the_gateways_sees_nothing_that_is_not_committed(
     player = scene.player()
     with transaction.atomic():
         Player.objects.filter(pk=player.pk).update(head=9)
-        found = gateway.do(threads.query(queries.standings, [player.pk]))
-    assert found[player.pk].head == 0
+        found = gateway.do(threads.query(queries.deviations, [Position(player.pk, 0, 0, 1)]))
+    assert found == {}
