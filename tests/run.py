@@ -106,7 +106,7 @@ def javascript(tally: Tally) -> None:
     tally.passed += counts.get("pass", 0)
     tally.failed += counts.get("fail", 0)
     tally.skipped += counts.get("skipped", 0)
-    print(f"{counts.get('pass', 0)} passed, {counts.get('fail', 0)} failed")
+    print(f"node: {counts.get('pass', 0)} passed, {counts.get('fail', 0)} failed")
     if result.returncode:
         print(result.stdout[-20_000:])
         tally.broken.append("javascript")
