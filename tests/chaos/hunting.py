@@ -45,6 +45,8 @@ class Hunter:
         self._connection = psycopg.connect(url, autocommit=True)
         self._owners: dict[tuple[int, int], int] = {}  # by session: looking one up takes longer than a batch
         self.missed = 0
+        self.port = 0
+        """From which port of this machine the last one that was stopped is connected."""
         self._last: tuple[int, datetime] | None = None
 
     def stop_one(self, doing: str, names: Iterable[str]) -> int:
@@ -62,6 +64,7 @@ class Hunter:
                     os.kill(pid, signal.SIGSTOP)
                     self._last = (backend, since)
                     if self.still_there():
+                        self.port = self._client_port(port)
                         return pid
                     self.missed += 1
                     os.kill(pid, signal.SIGCONT)
@@ -72,6 +75,11 @@ class Hunter:
         """Tell whether the transaction of the last one that was stopped has not ended."""
         assert self._last
         return self._connection.execute(STILL, self._last).fetchone() is not None
+
+    def still_does(self, doing: str) -> bool:
+        """Tell whether the last one that was stopped is seen at the same thing."""
+        assert self._last
+        return self._last[0] in {row[0] for row in self._connection.execute(doing).fetchall()}
 
     def __enter__(self) -> Self:
         return self

@@ -24,6 +24,8 @@ class Proxy:
         self.port = 0
         self.stalled = False
         """Connections are accepted; not one byte goes on."""
+        self.held = 0
+        """The port of a client whose bytes stay here, as if it had not sent them yet; 0 is nobody's."""
         self.bytes_a_second: float | None = None
         """So much goes from each client to its server; None is as much as there is."""
         self._moved = asyncio.Event()
@@ -48,6 +50,15 @@ class Proxy:
         """Let everything through again, also what has waited."""
         self.bytes_a_second = None
         self._do(self._set_stalled(stalled=False))
+
+    def hold(self, client_port: int) -> None:
+        """Keep what one client sends: what a frozen process has given to the kernel would else still arrive."""
+        self.held = client_port
+
+    def release(self) -> None:
+        """Let it go on."""
+        self.held = 0
+        self.flow()
 
     def open_to(self, upstream: int) -> int:
         """Return how many connections are open to an upstream."""
@@ -78,8 +89,8 @@ class Proxy:
         self._clients[task] = writer.get_extra_info("peername")[1]
         self._open[task] = (port, onward.get_extra_info("sockname")[1])
         pumps = [
-            asyncio.create_task(self._pump(reader, onward, limited=True)),
-            asyncio.create_task(self._pump(upstream, writer, limited=False)),
+            asyncio.create_task(self._pump(reader, onward, client=self._clients[task])),
+            asyncio.create_task(self._pump(upstream, writer)),
         ]
         try:
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
@@ -106,14 +117,14 @@ class Proxy:
         raise ConnectionRefusedError
 
     async def _pump(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, limited: bool
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, client: int = 0
     ) -> None:
         """Forward what comes until one side ends, which ends the other too: half-open is no weather of ours."""
         while data := await reader.read(CHUNK):
-            while self.stalled:
+            while self.stalled or (client and client == self.held):
                 self._moved.clear()
                 await self._moved.wait()
-            if limited and self.bytes_a_second:
+            if client and self.bytes_a_second:
                 await asyncio.sleep(len(data) / self.bytes_a_second)
             writer.write(data)
             await writer.drain()

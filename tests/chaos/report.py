@@ -23,7 +23,7 @@ PACKAGES = ("django", "psycopg", "celery", "redis", "daphne", "channels")
 OWN = ("events", "unknown", "repeats", "shown", "closings", "fault_s", "before", "fault", "seconds")
 """Figures that every scenario has."""
 ABOUT = """\
-Every scenario runs two gateways, two workers and beat (13: the one process) under a steady load, with 33 devices of
+Every scenario runs two gateways, two workers and beat (13: the one process) under a steady load, with 71 devices of
 players that check each frame. Afterwards every table and every device is compared with what the writers were
 answered: `wrong` counts what was lost, doubled or out of order. Latencies are from the first post of a probe to a
 player's screen, in ms: median / 99th percentile / longest. `answers unknown` are posts whose outcome the writer was

@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Any
 
 from tests.chaos.load import Load, client
-from tests.chaos.watching import Probes, WatchedDevice, crowd
+from tests.chaos.watching import EACH, Probes, WatchedDevice, crowd, probed
 from tests.storm.plan import CONNECTED, player
 from tests.storm.test_storm import (
     CALM_S,
@@ -116,14 +116,13 @@ async def _play(name: str, fault: Fault, where: Where, key: str) -> Told:
     url, form, seed = where.url, where.form, where.seed
     began = monotonic()
     who = [player(n) for n in CONNECTED]
-    probed = {lane: f"probe-{lane}" for lane in LANES}
+    watched = [probed(lane, n) for lane in LANES for n in range(EACH[lane])]
     async with client(url, key) as http:
-        tokens = {each: await token(http, key, each) for each in (*who, *probed.values())}
+        tokens = {each: await token(http, key, each) for each in (*who, *watched)}
         sockets = url.replace("http", "ws", 1) + "/ws/v1/player"
         people = crowd(sockets, tokens)
         watchers = {
-            lane: WatchedDevice(sockets, each, each, tokens[each], reads=False, seed=seed)
-            for lane, each in probed.items()
+            each: WatchedDevice(sockets, each, each, tokens[each], reads=False, seed=seed) for each in watched
         }
         everybody = [*people, *watchers.values()]
         for device in everybody:

@@ -44,9 +44,12 @@ def test_06_frozen_workers_and_appenders_hold_nobody_up_for_long(slow: Deploymen
             slow.to_postgres.bytes_a_second = SLOW
             poster.start()
             with frozen(hunter, IN_COPY, GATEWAYS):
-                slow.to_postgres.flow()
+                slow.to_postgres.hold(hunter.port)
+                slow.to_postgres.bytes_a_second = None
+                assert hunter.still_does(IN_COPY)  # and would for ever: no time-out ends it
                 assert_ended(hunter, within_s=12)
                 time.sleep(scene.form.of(0, 5))
+            slow.to_postgres.release()
         scene.ended = time.monotonic()
         poster.join()
 

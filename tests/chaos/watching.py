@@ -24,6 +24,8 @@ SLOW_TIMES = 5.0
 IN_A_ROW = 5
 """Normal is when so many in a row are."""
 STREAMS = 16
+EACH = {"urgent": 20, "normal": 20, "bulk": 1}
+"""So many players share a lane's probes: each hears seldom, so that no later hint brings to light a lost one."""
 RULES = {"urgent": "match", "normal": "invite", "bulk": "maintenance"}
 KINDS = {"urgent": "match.ready", "normal": "guild.invite.received", "bulk": "maintenance.scheduled"}
 
@@ -70,6 +72,11 @@ class WatchedDevice(Device):
             await asyncio.sleep(random.uniform(*self.asked[-1]) / self.hurry)
 
 
+def probed(lane: str, n: int) -> str:
+    """Return the player to whom a lane's probe of this number goes."""
+    return f"probe-{lane}-{n % EACH[lane]}"
+
+
 def crowd(url: str, tokens: dict[str, str]) -> list[WatchedDevice]:
     """Return the devices of all players who are connected."""
     return [
@@ -86,6 +93,7 @@ class Sent:
     """One probe: its lane, when it was first posted, when it was answered and shown."""
 
     lane: str
+    who: str
     posted: float
     answered: float | None = None
 
@@ -117,13 +125,13 @@ class Probes:
         await asyncio.gather(*self._posts)
 
     async def _post(self, lane: str, n: int) -> None:
-        who = f"probe-{lane}"
+        who = probed(lane, n)
         data = {"player_ids": [who]} if lane == "bulk" else {"player_id": who}
         event = {
             "specversion": "1.0", "id": f"probe-{lane}-{n}", "source": "/storm", "type": KINDS[lane],
             "partitionkey": f"probe/{lane}/{n % STREAMS}", "data": {**data, "n": n},
         }  # fmt: skip
-        probe = self.sent[f"{RULES[lane]} {n}"] = Sent(lane=lane, posted=monotonic())
+        probe = self.sent[f"{RULES[lane]} {n}"] = Sent(lane=lane, who=who, posted=monotonic())
         answer = await persist(self.http, [event], BATCH, self.answers)
         assert answer.status_code == 200, answer.text
         for result in answer.json()["results"]:
@@ -134,9 +142,9 @@ class Probes:
 
     def latencies(self, lane: str, since: float, until: float) -> list[float]:
         """Return the seconds from post to screen of those posted in between; of what has not come, until now."""
-        seen, now = self.devices[lane].arrived, monotonic()
+        now = monotonic()
         return [
-            seen.get(title, now) - each.posted
+            self.devices[each.who].arrived.get(title, now) - each.posted
             for title, each in list(self.sent.items())
             if each.lane == lane and since <= each.posted < until
         ]
@@ -153,12 +161,13 @@ class Probes:
 
     def _recovered_s(self, lane: str, end: float, normal_s: float) -> float | None:
         """Return the arrival, after the end, of the first of a row of normal probes."""
-        seen, row = self.devices[lane].arrived, []
+        row: list[float] = []
         for title, each in sorted(self.sent.items(), key=lambda pair: pair[1].posted):
             if each.lane != lane or each.posted < end:
                 continue
-            if title in seen and seen[title] - each.posted <= normal_s:
-                row.append(seen[title])
+            arrived = self.devices[each.who].arrived.get(title)
+            if arrived is not None and arrived - each.posted <= normal_s:
+                row.append(arrived)
             else:
                 row = []
             if len(row) == IN_A_ROW:
