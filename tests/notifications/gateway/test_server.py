@@ -108,6 +108,24 @@ def test_a_frame_larger_than_what_clients_may_send_arrives_whole(game: GameOnSer
     assert closed(again) == 1009
 
 
+def test_a_client_that_does_not_read_gets_a_window_and_holds_up_nobody(game: GameOnServer) -> None:
+    frozen, quick = game.device("grace"), game.device("grace")
+    for number in range(80):
+        game.tells("grace", title=str(number))
+    titles: list[str] = []
+    while len(titles) < 80:
+        frame = quick.hears("changes")
+        titles += [item["title"] for item in frame["items"]]
+        quick.says("ack", seq=frame["to"])
+    frozen.says("ping")
+    had: list[str] = []
+    for frame in frozen.frames():
+        if frame["type"] == "pong":
+            break
+        had += [item["title"] for item in frame.get("items", ())]
+    assert had == titles[: protocol.WINDOW]
+
+
 def test_native_clients_may_send_the_token_in_the_handshake(game: GameOnServer) -> None:
     device = game.socket(additional_headers={"Authorization": f"Bearer {game.token('erin')}"})
     device.says("connect")

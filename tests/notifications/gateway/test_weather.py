@@ -2,13 +2,16 @@
 
 import asyncio
 import logging
+from collections.abc import Iterator
 
+import psycopg
 import pytest
 import redis
 from django.conf import settings
+from django.db import connection
 
 from notifications import announcements
-from notifications.gateway import look, supervision
+from notifications.gateway import look, protocol, supervision
 from notifications.push import publishing
 from notifications.push.redis import RedisTransport
 from tests.config.processes import free_port
@@ -30,7 +33,7 @@ def interrupted(monkeypatch: pytest.MonkeyPatch) -> Interrupted:
 
 
 @pytest.fixture(autouse=True)
-def _own_transport_again() -> None:
+def _own_transport_again() -> Iterator[None]:
     """Leave no transport of these tests behind."""
     yield
     publishing.use(None)
@@ -124,3 +127,53 @@ def test_when_redis_cuts_our_connections_pushes_go_on(
                 client.client_kill_filter(_id=each)
         said = scene.tells()
         assert titles(alice.hears_changes(to)) == said
+
+
+class Outage:
+    """PostgreSQL refuses every new connection to this database until it is over."""
+
+    def __init__(self, postgres: psycopg.Connection) -> None:
+        self._postgres = postgres
+
+    def begins(self) -> None:
+        self._allow("false")
+
+    def ends(self) -> None:
+        self._allow("true")
+
+    def _allow(self, connections: str) -> None:
+        name = connection.settings_dict["NAME"]
+        self._postgres.execute(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS {connections}')
+
+
+@pytest.fixture
+def outage() -> Iterator[Outage]:
+    """Whatever the test does, it is over afterwards."""
+    parameters = connection.get_connection_params() | {"dbname": "postgres"}
+    names = parameters.keys() & {"dbname", "user", "password", "host", "port"}
+    with psycopg.connect(**{name: parameters[name] for name in names}, autocommit=True) as postgres:
+        made = Outage(postgres)
+        yield made
+        made.ends()
+
+
+@pytest.mark.services
+def test_while_postgresql_refuses_connections_sockets_stay_and_all_arrives_after_it(
+    scene: Scene, outage: Outage
+) -> None:
+    publishing.use(NobodyHears())
+    with GatewayThread() as gateway:
+        alice = gateway.device(scene.token(), device="phone")
+        said = scene.tells()
+        outage.begins()
+        frames = alice.hears_until(lambda frame: frame["type"] == "status")
+        assert frames[-1]["mode"] == "degraded"
+        alice.says("read", ids=scene.ids())
+        assert alice.hears("error")["code"] == "unavailable"
+        late = gateway.device()
+        late.says("connect", token=scene.token())
+        assert late.is_closed()[0] == protocol.OVERLOADED
+        outage.ends()
+        frames += alice.hears_until(lambda frame: frame.get("mode") == "normal")
+        while titles(frames) != said:
+            frames.append(alice.hears_any())
