@@ -84,14 +84,6 @@ def services(tally: Tally) -> None:
     _pytest(tally, "not browser and not embedded and not chaos", ["-n", "2"], CLARION_TEST_BACKEND="services")
 
 
-def chaos(tally: Tally) -> None:
-    """Every scenario of bad weather in its short form, on servers of the suite's own."""
-    if not SERVICES:
-        tally.not_run.append("the chaos suite: set CLARION_TEST_SERVICES=1")
-        return
-    _pytest(tally, "chaos", [], CLARION_TEST_BACKEND="services")
-
-
 def javascript(tally: Tally) -> None:
     """The JavaScript client's rules, in Node."""
     node = shutil.which("node")
@@ -126,7 +118,6 @@ STAGES: Sequence[tuple[str, Callable[[Tally], None]]] = (
     ("services", services),
     ("javascript", javascript),
     ("browser", browser),
-    ("chaos", chaos),
 )
 
 
