@@ -25,6 +25,22 @@ def _nothing_stays_in_the_process() -> Iterator[None]:
         remembering.forget()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _tables_are_emptied_quickly() -> Iterator[None]:
+    """DELETE where Django would TRUNCATE, which takes PostgreSQL 0.8 s for 39 tables with little in them.
+
+    In any order: foreign keys are checked at the end of the transaction.
+    """
+    from django.db.backends.postgresql.operations import DatabaseOperations  # noqa: PLC0415 - as above
+
+    def sql_flush(self: DatabaseOperations, _style: object, tables: list[str], **_: bool) -> list[str]:
+        return [f"DELETE FROM {self.quote_name(table)}" for table in tables]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseOperations, "sql_flush", sql_flush)
+        yield
+
+
 @pytest.fixture
 def services() -> bool:
     """Tell whether this run is on PostgreSQL, Redis and RabbitMQ."""
