@@ -181,7 +181,7 @@ class Session:
     async def _handle(self, text: str) -> None:
         socket = self._socket
         message = protocol.decode(text)
-        if not self._allowance.charge(protocol.DEAR if isinstance(message, Sync | Token) else 1.0):
+        if not self._allowance.charge(self._cost(message)):
             rate = f"at most {protocol.MESSAGES_A_SECOND:.0f} messages a second"
             raise Refused(protocol.TOO_MANY_MESSAGES, rate)
         socket.heard = monotonic()
@@ -202,6 +202,12 @@ class Session:
             await socket.send(frame("pong", now=rfc3339(datetime.now(UTC))))
         else:
             await socket.refuse("connect", "connected", "this socket is connected already")
+
+    def _cost(self, message: protocol.ClientMessage | None) -> float:
+        """Acks of what we have sent are free: they are as many as we want them to be."""
+        if isinstance(message, Ack) and self._socket.opens(message.seq):
+            return 0.0
+        return protocol.DEAR if isinstance(message, Sync | Token) else 1.0
 
     async def _act(self, message: State) -> None:
         socket, kind = self._socket, KINDS[type(message)]

@@ -66,9 +66,13 @@ class Socket:
         self.announcements_behind |= announcements
         self.doubts += 1
 
+    def opens(self, seq: int) -> bool:
+        """Tell whether an ack opens the window: not if it is of what was never sent, or was acked before."""
+        return self.acked < seq <= self.cursor
+
     def ack(self, seq: int) -> None:
-        """Open the window; an ack of what was never sent, or of what was acked before, is ignored."""
-        if self.acked < seq <= self.cursor:
+        """Open the window, if the ack does."""
+        if self.opens(seq):
             self.acked = seq
             self.blocked_at = None
 

@@ -59,6 +59,22 @@ def test_a_client_that_talks_too_much_is_cut_off(alice: Device) -> None:
     assert len(frames) >= protocol.MESSAGES_BURST
 
 
+def test_acks_of_what_was_sent_are_free_and_others_are_not(
+    alice: Device, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client may ack each change by itself, however many there are."""
+    monkeypatch.setattr(protocol, "MESSAGES_A_SECOND", 0.0)
+    monkeypatch.setattr(protocol, "MESSAGES_BURST", 3.0)
+    scene.tells(count=50)
+    alice.hears_changes(50)
+    for seq in range(1, 51):
+        alice.says("ack", seq=seq)
+    alice.hears_nothing_before_pong()
+    for seq in (50, 51, 52):
+        alice.says("ack", seq=seq)
+    assert alice.is_closed()[0] == protocol.TOO_MANY_MESSAGES
+
+
 def test_an_allowance_earns_its_rate_back_up_to_the_burst(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr(allowance, "monotonic", lambda: now[0])
