@@ -12,7 +12,7 @@ from notifications import announcements, fanout, ledger
 from notifications.decisions.views import player_views
 from notifications.decisions.writing import NAMESPACE, decided
 from notifications.gateway import queries
-from notifications.gateway.queries import Need
+from notifications.gateway.queries import Need, Position
 from notifications.inbox import Action, Kind, apply, expiry
 from notifications.inbox.pages import page
 from notifications.models import Announcement, AnnouncementRead, Decision, FanOut, Notification
@@ -151,8 +151,10 @@ def test_what_a_socket_lacks_is_a_range_of_its_player_s_sequences(game: Game, pl
 
 def test_the_look_once_a_second_reads_players_by_id(game: Game, plans: Plans) -> None:
     ids = list(Player.objects.filter(game=game).values_list("id", flat=True)[:3])
-    found = plans("players_player", lambda: queries.players(ids))
-    assert found in ([{"players_player_pkey"}], [{"PRIMARY KEY"}])
+    positions = [Position(each, cursor=0, announcements=0, epoch=1) for each in ids]
+    (found,) = plans("players_player", lambda: queries.deviations(positions))
+    assert found & {"players_player_pkey", "PRIMARY KEY"}
+    assert not walks([found]) & {"SCAN players_player", "SCAN p"}
 
 
 def test_what_is_due_is_found_among_what_can_expire_at_all(game: Game, plans: Plans) -> None:

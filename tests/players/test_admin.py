@@ -81,10 +81,10 @@ def test_the_whole_id_is_found_among_many_that_begin_so(game: Game) -> None:
 
 
 def test_no_list_of_players_walks_the_table(game: Game, monkeypatch: pytest.MonkeyPatch) -> None:
-    given_many(game, 4_000)
+    given_many(game, 12_000)
     console = olive()
     asked: list[tuple[str, dict[str, object]]] = [
-        ("players_player", {}), ("players_player", {"q": "player-01"}),
+        ("players_player", {}), ("players_player", {"q": "player-0123"}),
         ("players_player", {"game__id__exact": game.pk}),
         ("players_player", {"p": 9}), ("players_profilerevision", {}),
         ("players_profilerevision", {"player__id__exact": Player.objects.order_by("id")[9].pk}),
