@@ -26,7 +26,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.contracts.player_socket.cases import CASES
-from tests.contracts.player_socket.stage import Broken, Stage
+from tests.contracts.player_socket.line import Broken
+from tests.contracts.player_socket.stage import Stage
 
 AT_ONCE = 4
 LONGEST_S = 60.0

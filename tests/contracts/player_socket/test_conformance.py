@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.contracts import conformance
-from tests.contracts.player_socket import stage
+from tests.contracts.player_socket import line
 from tests.contracts.player_socket.cases import CASES
 
 HERE = Path(__file__).parent
@@ -58,7 +58,7 @@ BREACHES = {
 @pytest.fixture
 def little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is not going to happen is waited for as well."""
-    monkeypatch.setattr(stage, "PATIENCE_S", 3.0)
+    monkeypatch.setattr(line, "PATIENCE_S", 3.0)
 
 
 @pytest.mark.usefixtures("little_patience")

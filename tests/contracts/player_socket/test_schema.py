@@ -24,7 +24,7 @@ from notifications.gateway.protocol import (
     Sync,
     Token,
 )
-from tests.contracts.player_socket.stage import SCHEMA, validator
+from tests.contracts.player_socket.line import SCHEMA, validator
 
 DOCUMENT: dict[str, Any] = json.loads(SCHEMA.read_text())
 AN_ID = "6f9d0c7e-6d0f-5a57-9a55-7b1f0c6f3f2a"
