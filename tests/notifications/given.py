@@ -9,7 +9,7 @@ from django.test import Client
 
 from events.lanes import Lane
 from events.models import Game
-from notifications import rulebook
+from notifications import fanout, rulebook
 from notifications.models import Decision, Notification, Rule, RuleTemplate
 from notifications.push import Announced, Change, Changes, Message
 from notifications.push.transport import Receive, Subscribed, Transport
@@ -69,8 +69,6 @@ def given_inbox(game: Game, count: int, key: str = "alice", **fields: Any) -> li
 
 def decide() -> None:
     """Let the decisions hub catch up, large audiences included."""
-    from notifications import fanout  # noqa: PLC0415 - tests of other rooms use this file without it
-
     hubs_catch_up(["decisions"])
     for _ in range(60):
         if not fanout.work_for(1):

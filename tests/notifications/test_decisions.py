@@ -9,22 +9,21 @@ from uuid import UUID, uuid5
 import pytest
 import time_machine
 from django.db import OperationalError, connection
-from django.test.utils import CaptureQueriesContext
+from msgspec.structs import replace
 
 from events.hubs import claim as claims
 from events.hubs import registry
 from events.hubs.run import Step, run, step_once
 from events.lanes import Lane
-from events.log.read import batch
-from events.models import Checkpoint, DeadLetter, Event, Game, Partition
+from events.models import Checkpoint, DeadLetter, Event, Game
 from notifications import rulebook
 from notifications.decisions import projection
-from notifications.decisions.projection import PLAYERS_A_BATCH, Decisions
-from notifications.models import Decision, FanOut, Notification
+from notifications.decisions.projection import Decisions
+from notifications.models import Decision, Notification
 from players.erasing import erase
 from players.known import ensure
 from players.models import Player
-from tests.given import an_event, given_events, given_game, hubs_catch_up
+from tests.given import an_event, given_events, given_game
 from tests.notifications.given import (
     LEVEL,
     Pushes,
@@ -129,17 +128,6 @@ def test_players_appear_with_their_first_event_also_where_no_rule_asks_for_it(ga
     assert player(game).decisions == 0
 
 
-def test_only_the_players_of_decisions_are_locked(game: Game) -> None:
-    """A lock writes to the row: most events concern no rule, and must not cost that."""
-    given_rule(game)
-    events = given_batch(
-        game, an_event(data={"player_id": "alice"}), an_event(type="coin.found", data={"player_id": "bob"})
-    )
-    prepared = Decisions().prepare(events)
-    assert prepared.locks == {player(game, "alice").id}
-    assert player(game, "bob")
-
-
 def test_a_game_s_event_of_the_name_of_a_direct_post_is_none(game: Game) -> None:
     rulebook.ensure_direct(game.id)
     given_events(game, an_event(type="notification.posted", data={"players": ["alice"], "title": "You won"}))
@@ -162,8 +150,6 @@ def test_a_game_s_event_of_the_name_of_a_direct_post_is_none(game: Game) -> None
     ids=["none", "list", "text", "null", "number", "empty", "plain", "binary"],
 )
 def test_odd_data_is_a_recorded_failure_and_holds_nobody_up(game: Game, how: dict[str, Any]) -> None:
-    from msgspec.structs import replace  # noqa: PLC0415 - only here
-
     given_rule(game, event_type=LEVEL)
     given_events(game, replace(an_event(stream="alice"), **how))
     given_levels(game, 7)
@@ -248,70 +234,6 @@ def test_a_rule_that_cannot_be_used_any_more_stops_no_other(
     decide()
     assert [row.title for row in notifications(game)] == ["well"]
     assert not DeadLetter.objects.exists()
-
-
-# -- expiry ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("ends_s", "age_s", "sent"),
-    [
-        ((60, None), 59, True),
-        ((60, None), 60, False),
-        ((None, 30), 29, True),
-        ((None, 30), 30, False),
-        ((60, 30), 40, False),
-        ((30, 60), 40, False),
-    ],
-)
-def test_what_comes_too_late_is_suppressed_and_never_shown(
-    game: Game, pushes: Pushes, ends_s: tuple[int | None, int | None], age_s: int, sent: bool
-) -> None:
-    """The rule ends it so many seconds after the event, the event itself after so many."""
-    ttl_s, expires_s = ends_s
-    given_rule(game, ttl_s=ttl_s)
-    with time_machine.travel(NOON, tick=False):
-        given_levels(game, 7, expires=NOON + timedelta(seconds=expires_s) if expires_s else None)
-    with time_machine.travel(NOON + timedelta(seconds=age_s), tick=False):
-        decide()
-    (made,) = decisions(game)
-    assert made.outcome == ("sent" if sent else "suppressed")
-    assert made.gates[-1]["name"] == "expiry"
-    assert made.gates[-1].get("reason") == (None if sent else "expired")
-    assert len(notifications(game)) == len(pushes.changes) == counters(game)[0] == sent
-
-
-def test_something_live_without_an_end_is_a_failure(game: Game) -> None:
-    given_rule(game, notification_class="live")
-    given_levels(game, 7)
-    decide()
-    (made,) = decisions(game)
-    assert (made.outcome, made.gates[-1]["reason"]) == ("failed", "no_expiry")
-
-
-# -- locales --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("locale", "title"),
-    [
-        ("pt-BR", "oi"),
-        ("pt-PT", "olá"),
-        ("zh-Hant-TW", "你好 Hant"),
-        ("zh-Hant-HK", "你好 Hant"),
-        ("zh-Hans", "你好"),
-        ("fr", "guten Tag"),
-        ("", "guten Tag"),
-    ],
-)
-def test_words_come_in_the_nearest_locale(game: Game, locale: str, title: str) -> None:
-    words = {"de": "guten Tag", "pt": "olá", "pt-BR": "oi", "zh": "你好", "zh-Hant": "你好 Hant"}
-    given_rule(game, default_locale="de", words={each: (text, "") for each, text in words.items()})
-    if locale:
-        given_updates(game, "alice", {"locale": locale})
-    given_levels(game, 7)
-    decide()
-    assert [row.title for row in notifications(game)] == [title]
 
 
 # -- numbers and places ---------------------------------------------------------------------------
@@ -463,13 +385,6 @@ def test_two_workers_decide_each_event_once(game: Game) -> None:
 # -- between prepare and apply --------------------------------------------------------------------
 
 
-def given_batch(game: Game, *envelopes: Any) -> list[Any]:
-    """Append to one partition and return what a hub would read."""
-    given_events(game, *envelopes)
-    ids = Partition.objects.filter(game=game).values_list("id", flat=True)
-    return [event for partition in ids for event in batch(partition, Lane.NORMAL, 0, 1_000)]
-
-
 @pytest.fixture
 def meanwhile(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Call what is put in here once, between the hub's ``prepare`` and its transaction."""
@@ -564,81 +479,3 @@ def test_an_event_that_claims_an_erasure_erases_nothing(game: Game) -> None:
     decide()
     assert counters(game) == (1, 1, 1)
     assert len(notifications(game)) == 1
-
-
-# -- how much at once -----------------------------------------------------------------------------
-
-
-def test_a_transaction_takes_as_many_events_as_make_a_hundred_decisions(game: Game) -> None:
-    given_rule(game)
-    given_rule(game, words={"en": ("again", "")})
-    events = given_batch(game, *[an_event(data={"player_id": "alice", "level": n}) for n in range(120)])
-    assert Decisions().prepare(events).take == PLAYERS_A_BATCH // 2
-
-
-def test_events_without_any_decision_are_all_taken(game: Game) -> None:
-    events = given_batch(game, *[an_event(data={"player_id": f"p{n}"}) for n in range(150)])
-    assert Decisions().prepare(events).take == 150
-
-
-def test_one_event_is_taken_however_many_rules_it_has(game: Game) -> None:
-    members = [f"p{number}" for number in range(60)]
-    for _ in range(3):
-        given_rule(game, audience_path="data.members")
-    events = given_batch(game, *[an_event(data={"members": members, "level": 1}) for _ in range(2)])
-    assert Decisions().prepare(events).take == 1
-    decide()
-    assert len(decisions(game)) == 360
-    assert counters(game, "p7") == (6, 6, 6)
-
-
-def test_a_hundred_players_are_told_at_once_and_one_more_in_pages(game: Game) -> None:
-    given_rule(game, audience_path="data.members")
-    small = an_event(data={"members": [f"p{number}" for number in range(100)], "level": 1})
-    large = an_event(data={"members": [f"p{number}" for number in range(101)], "level": 2})
-    given_events(game, small)
-    given_events(game, large)
-    hubs_catch_up(["decisions"])
-    assert len(decisions(game)) == 100
-    assert (FanOut.objects.get().total, FanOut.objects.get().cursor) == (101, 0)
-
-
-# -- statements -----------------------------------------------------------------------------------
-
-
-@pytest.mark.services
-def test_players_are_locked_once_after_the_checkpoint_and_before_anything_is_written(game: Game) -> None:
-    given_rule(game, audience_path="data.members")
-    given_rule(game, audience_path="data.others", words={"en": ("other", "")})
-    given_events(game, an_event(data={"members": ["carol", "alice"], "others": ["bob", "alice"], "level": 1}))
-    with CaptureQueriesContext(connection) as queries:
-        decide()
-    sent = [query["sql"] for query in queries]
-    (locked,) = places(sent, '"players_player"', "FOR NO KEY UPDATE")
-    held = places(sent, '"events_checkpoint"', "FOR NO KEY UPDATE")
-    written = [*places(sent, "INSERT INTO", "notifications_"), *places(sent, "UPDATE players_player")]
-    assert any(at < locked for at in held)
-    assert written
-    assert all(at > locked for at in written)
-
-
-def places(statements: list[str], *words: str) -> list[int]:
-    return [at for at, sql in enumerate(statements) if all(word in sql for word in words)]
-
-
-def test_a_batch_costs_as_many_statements_as_a_single_event() -> None:
-    game = given_game(partitions=1)
-    given_rule(game)
-    keys = [f"p{number}" for number in range(30)]
-    ensure(game.id, keys)
-
-    def statements(count: int) -> int:
-        for key in keys[:count]:
-            given_levels(game, 1, key=key)
-        with CaptureQueriesContext(connection) as queries:
-            step_once(registry.hub("decisions"), Lane.NORMAL)
-        return len(queries)
-
-    statements(1)
-    assert statements(30) == statements(1)
-    assert counters(game, "p0") == (3, 3, 3)
