@@ -9,7 +9,7 @@ import threading
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, celeryd_init, worker_ready, worker_shutting_down
+from celery.signals import beat_init, celeryd_init, setup_logging, worker_ready, worker_shutting_down
 from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -22,6 +22,11 @@ app.autodiscover_tasks()
 app.set_default()
 
 _stop = threading.Event()
+
+
+@setup_logging.connect
+def _leave_logging_alone(**_: Any) -> None:
+    """Keep Celery from giving the root logger its own level: CLARION_LOG_LEVEL says how much is told."""
 
 
 @celeryd_init.connect

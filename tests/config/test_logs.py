@@ -9,6 +9,7 @@ import pytest
 import structlog
 
 from config import logs
+from config.celery import app
 
 QUOTED = "duplicate key\nDETAIL:  Key (title)=(Alice's secret) already exists."
 """Not where it is raised: a trace quotes that line of source."""
@@ -69,3 +70,12 @@ def test_context_is_on_every_line() -> None:
     with structlog.contextvars.bound_contextvars(traceparent="00-ab-cd-01"):
         line = rendered(lambda: structlog.get_logger("clarion.test").warning("told"))
     assert line["traceparent"] == "00-ab-cd-01"
+
+
+def test_celery_leaves_the_level_to_clarion(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own --loglevel would keep a worker's part of an event's road out of the log."""
+    monkeypatch.setattr(type(app.log), "already_setup", False)
+    root = logging.getLogger()
+    before = root.level, list(root.handlers)
+    app.log.setup_logging_subsystem(loglevel="CRITICAL")
+    assert (root.level, list(root.handlers)) == before
