@@ -191,7 +191,9 @@ CELERY_TASK_QUEUES = [
 ]
 CELERY_TASK_DEFAULT_QUEUE = f"{CLARION_PREFIX}default"
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_DEFAULT_DELIVERY_MODE = "transient"  # a wake-up need not outlive its broker: lanes are drained by age
+CELERY_TASK_DEFAULT_DELIVERY_MODE = (
+    "transient"  # a wake-up need not outlive its broker: lanes are drained by age
+)
 CELERY_TASK_ACKS_LATE = (
     False  # tasks are wake-ups: a lost one costs less than one that comes back an hour later
 )
