@@ -172,6 +172,8 @@ else:
             "TEST": {"NAME": CLARION_DATA / "test.sqlite3"},
         }
     }
+# How much the database may take, where the disk is another machine's and SQL cannot tell.
+CLARION_DISK_BYTES = env.int("CLARION_DISK_BYTES", default=0)
 
 # -- Redis and the broker ------------------------------------------------------------------------------
 REDIS_URL = env.str("REDIS_URL", default="") if CLARION_SERVICES else ""
@@ -225,6 +227,7 @@ CELERY_BEAT_SCHEDULE = {
     "expire unread notifications": {"task": "notifications.expire", "schedule": 5.0},
     "work off large audiences": {"task": "notifications.fan_out", "schedule": 5.0},
     "end lapsed presence": {"task": "players.sweep_presence", "schedule": 30.0},
+    "sample storage": {"task": "events.sample_storage", "schedule": 600.0},
     "retire outlived token keys": {"task": "players.retire_token_keys", "schedule": 3_600.0},
 }
 CELERY_TIMEZONE = "UTC"

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from events import hints, outbox
+from events import hints, outbox, storage
 from events.hubs.claim import make_missing, work_waits
 from events.hubs.registry import bulk_work, hubs
 from events.hubs.run import run
@@ -31,3 +31,9 @@ def sweep() -> None:
             if work_waits(hub.name, lane):
                 hints.wake(hub.name, lane)
     outbox.flush()  # last: a log that is not available must not keep the hubs asleep
+
+
+@shared_task(name="events.sample_storage", ignore_result=True)
+def sample_storage() -> None:
+    """Look at the database's size, once an hour."""
+    storage.sample()

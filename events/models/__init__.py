@@ -3,6 +3,7 @@
 from events.models.games import ApiKey, EventType, Game, IdempotencyKey
 from events.models.hubs import Checkpoint, DeadLetter
 from events.models.log import Event, OutboxEvent, Partition
+from events.models.storage import StorageSample
 
 __all__ = [
     "ApiKey",
@@ -14,4 +15,5 @@ __all__ = [
     "IdempotencyKey",
     "OutboxEvent",
     "Partition",
+    "StorageSample",
 ]
