@@ -115,7 +115,7 @@ def _sqlite_tables() -> dict[str, Size]:
         cursor.execute(
             "SELECT m.tbl_name, sum(CASE m.type WHEN 'table' THEN d.pgsize ELSE 0 END),"
             " sum(CASE m.type WHEN 'index' THEN d.pgsize ELSE 0 END) FROM dbstat d"
-            " JOIN sqlite_master m ON m.name = d.name WHERE d.aggregate GROUP BY m.tbl_name"
+            " JOIN sqlite_master m ON m.name = d.name WHERE d.aggregate = 1 GROUP BY m.tbl_name"
         )
         return {name: Size(rows=rows, indexes=indexes) for name, rows, indexes in cursor.fetchall()}
 
