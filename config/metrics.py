@@ -41,14 +41,18 @@ def _lags() -> list[GaugeMetricFamily]:
     age = GaugeMetricFamily(
         "clarion_lag_seconds", "Age of the oldest event that a hub has not processed.", labels=["hub", "lane"]
     )
+    events = GaugeMetricFamily(
+        "clarion_lag_events", "Events that a hub has not processed.", labels=["hub", "lane"]
+    )
     waiting = GaugeMetricFamily(
         "clarion_lag_partitions", "Partitions in which a hub has work.", labels=["hub", "lane"]
     )
     for lag in lags():
         labels = [lag.hub, Lane(lag.lane).label]
         age.add_metric(labels, lag.oldest_s)
+        events.add_metric(labels, lag.events)
         waiting.add_metric(labels, lag.waiting)
-    return [age, waiting]
+    return [age, events, waiting]
 
 
 def _heads() -> GaugeMetricFamily:

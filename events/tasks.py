@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from events import hints, outbox, storage
+from events.hubs import progress
 from events.hubs.claim import make_missing, work_waits
 from events.hubs.registry import bulk_work, hubs
 from events.hubs.run import run
@@ -30,6 +31,7 @@ def sweep() -> None:
         for lane in hub.lanes:
             if work_waits(hub.name, lane):
                 hints.wake(hub.name, lane)
+    progress.settle()
     outbox.flush()  # last: a log that is not available must not keep the hubs asleep
 
 

@@ -5,7 +5,9 @@ them: the first notes the try, the second does the work and moves the checkpoint
 them the note's random number says who may go on.
 """
 
+import os
 import secrets
+import socket
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -94,14 +96,18 @@ def hold(claim: Claim) -> bool:
     return row is not None and tuple(row) == (claim.position, claim.token)
 
 
-def advance(claim: Claim, offset: int, count: int) -> None:
-    """Move the checkpoint to an offset and clear the note, in transaction 2."""
+def advance(claim: Claim, offset: int, count: int, passed: int) -> None:
+    """Move the checkpoint to an offset and clear the note, in transaction 2.
+
+    ``count`` events were processed; ``passed`` is how many of the lane lie between the old
+    place and the new one, those that were parked or wait behind a parked one included.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE events_checkpoint SET position = %s, advanced = %s, processed = processed + %s,"
-            " noted_position = NULL, noted_tries = 0, noted_by = NULL, noted_at = NULL,"
+            " passed = passed + %s, noted_position = NULL, noted_tries = 0, noted_by = NULL, noted_at = NULL,"
             " alone_left = CASE WHEN alone_left > %s THEN alone_left - %s ELSE 0 END WHERE id = %s",
-            [offset, _moment(datetime.now(UTC)), count, count, count, claim.checkpoint_id],
+            [offset, _moment(datetime.now(UTC)), count, passed, count, count, claim.checkpoint_id],
         )
 
 
@@ -152,10 +158,12 @@ def make_missing(hub: str, lanes: Iterable[int]) -> None:
     known = set(Checkpoint.objects.filter(hub=hub).values_list("partition_id", "lane"))
     Checkpoint.objects.bulk_create(
         [
-            Checkpoint(hub=hub, partition_id=partition_id, lane=lane)
-            for partition_id in Partition.objects.order_by("id").values_list("id", flat=True)
+            Checkpoint(
+                hub=hub, partition=partition, lane=lane, joined=getattr(partition, lane_head_column(lane))
+            )
+            for partition in Partition.objects.order_by("id")
             for lane in followed
-            if (partition_id, lane) not in known
+            if (partition.pk, lane) not in known
         ],
         ignore_conflicts=True,
     )
@@ -172,6 +180,7 @@ def parked(claim: Claim) -> dict[str, int]:
         return dict(cursor.fetchall())
 
 
+_HOST = socket.gethostname()[:100]
 _FREE = (
     "AND (c.noted_at IS NULL OR c.noted_position <> c.position"
     " OR c.noted_at < CASE WHEN c.alone_left > 0 THEN %s ELSE %s END)"
@@ -203,19 +212,25 @@ def _left_alone_until() -> tuple[datetime | str | None, datetime | str | None]:
     return _moment(now - LEAVE_ALONE_LATE), _moment(now - LEAVE_ALONE)
 
 
+def holder() -> str:
+    """Name this process as staff would look for it: host:pid."""
+    return f"{_HOST}:{os.getpid()}"
+
+
 def _note(claim: Claim, alone_left: int) -> None:
     """Note the try. On PostgreSQL its commit is lazy (see ``_lazily``), said in the same round trip."""
     lazy = "SET LOCAL synchronous_commit = off; " if connection.vendor == "postgresql" else ""
     with connection.cursor() as cursor:
         cursor.execute(
             f"{lazy}UPDATE events_checkpoint SET noted_position = %s, noted_tries = %s, noted_by = %s,"  # noqa: S608 - ours
-            " noted_at = %s, alone_left = %s WHERE id = %s",
+            " noted_at = %s, alone_left = %s, holder = %s WHERE id = %s",
             [
                 claim.position,
                 claim.tries,
                 claim.token,
                 _moment(datetime.now(UTC)),
                 alone_left,
+                holder(),
                 claim.checkpoint_id,
             ],
         )

@@ -52,7 +52,7 @@ def _park(claim: Claim, cause: str, trace: str, tries: int) -> bool:
                 "tries": tries,
             },
         )
-        claims.advance(claim, event.offset, 0)
+        claims.advance(claim, event.offset, 0, 1)
     metrics.parked.labels(claim.hub, Lane(claim.lane).label).inc()
     log.error(
         "hub.parked", hub=claim.hub, lane=Lane(claim.lane).label, event_id=event.event_id,

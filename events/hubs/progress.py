@@ -1,14 +1,16 @@
-"""How far hubs are: lag by lane, and waiting for a place in the log."""
+"""How far hubs are: lag by lane in events and in age, and waiting for a place in the log."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from django.db import connection
 
 from events.connections import give_back
 from events.lanes import Lane
-from events.log.read import lane_head_column
+from events.log.read import lane_count_column, lane_head_column
 from events.models import Checkpoint
 
 
@@ -19,6 +21,7 @@ class Lag:
     hub: str
     lane: int
     waiting: int  # partitions with work
+    events: int  # that the hub has not passed, in all of them: exact, and nothing is counted for it
     oldest_s: float  # age of the oldest event that waits; 0 when none does
 
 
@@ -28,25 +31,71 @@ def lags() -> list[Lag]:
 
 
 def _lags_of(lane: Lane) -> list[Lag]:
-    head = lane_head_column(lane)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT c.hub, count(*) FILTER (WHERE p.{head} > c.position), min(CASE WHEN p.{head} > c.position THEN"  # noqa: S608 - our column
-            " (SELECT e.recorded FROM events_event e WHERE e.partition_id = c.partition_id AND e.lane = c.lane"
-            ' AND e."offset" > c.position ORDER BY e."offset" LIMIT 1) END)'
+            f"SELECT c.hub, count(*) FILTER (WHERE {behind(lane)}), sum({lag_in_events(lane)}), min({oldest(lane)})"  # noqa: S608 - our columns
             " FROM events_checkpoint c JOIN events_partition p ON p.id = c.partition_id"
             " WHERE c.lane = %s GROUP BY c.hub ORDER BY c.hub",
             [lane],
         )
-        rows = cursor.fetchall()
-    return [Lag(hub=hub, lane=lane, waiting=waiting, oldest_s=_age(oldest)) for hub, waiting, oldest in rows]
+        rows: Sequence[tuple[str, int, int, datetime | str | None]] = cursor.fetchall()
+    return [
+        Lag(hub=hub, lane=lane, waiting=waiting, events=int(events), oldest_s=age_of(recorded))
+        for hub, waiting, events, recorded in rows
+    ]
 
 
-def _age(oldest: datetime | str | None) -> float:
-    if oldest is None:
+def behind(lane: Lane) -> str:
+    """Return the SQL condition that a checkpoint ``c`` has work in a lane of its partition ``p``."""
+    return f"p.{lane_head_column(lane)} > c.position"
+
+
+def lag_in_events(lane: Lane) -> str:
+    """Return the SQL of how many events of a lane a checkpoint ``c`` has not passed in its partition ``p``.
+
+    Heads decide whether any wait: so a number that an older version left wrong never tells of work
+    where there is none, nor of none where there is some.
+    """
+    count = f"p.{lane_count_column(lane)}"
+    return f"CASE WHEN {behind(lane)} THEN CASE WHEN {count} > c.passed THEN {count} - c.passed ELSE 1 END ELSE 0 END"
+
+
+def oldest(lane: Lane) -> str:
+    """Return the SQL of when the first event was recorded that waits for ``c`` in ``p``; NULL for none."""
+    return (
+        f"CASE WHEN {behind(lane)} THEN (SELECT e.recorded FROM events_event e"  # noqa: S608 - our columns
+        " WHERE e.partition_id = c.partition_id AND e.lane = c.lane"
+        ' AND e."offset" > c.position ORDER BY e."offset" LIMIT 1) END'
+    )
+
+
+def age_of(recorded: datetime | str | None) -> float:
+    """Return how many seconds ago that was; 0 for nothing. SQLite gives its times as text."""
+    if recorded is None:
         return 0.0
-    moment = datetime.fromisoformat(oldest).replace(tzinfo=UTC) if isinstance(oldest, str) else oldest
+    moment = datetime.fromisoformat(recorded).replace(tzinfo=UTC) if isinstance(recorded, str) else recorded
     return max(0.0, (datetime.now(UTC) - moment).total_seconds())
+
+
+def settle() -> int:
+    """Set right what a checkpoint that has caught up has passed; return how many were wrong.
+
+    A process of a version that did not count yet leaves numbers behind, during a rolling
+    upgrade. Where a hub stands at its lane's head, it has passed what the lane counts.
+    """
+    with connection.cursor() as cursor:
+        return sum(_settle(cursor, lane) for lane in Lane)
+
+
+def _settle(cursor: Any, lane: Lane) -> int:
+    count, head = lane_count_column(lane), lane_head_column(lane)
+    cursor.execute(
+        f"UPDATE events_checkpoint SET passed = (SELECT p.{count} FROM events_partition p"  # noqa: S608 - our columns
+        " WHERE p.id = partition_id) WHERE lane = %s AND EXISTS (SELECT 1 FROM events_partition p"
+        f" WHERE p.id = partition_id AND p.{head} = position AND p.{count} <> passed)",
+        [lane],
+    )
+    return int(cursor.rowcount)
 
 
 def reached(hub: str, partition_id: int, lane: int, offset: int) -> bool:

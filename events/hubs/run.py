@@ -129,7 +129,7 @@ def _process(hub: Hub, claim: Claim, events: Sequence[LoggedEvent]) -> tuple[lis
         if hub.lock and taken:
             hub.lock(frozenset().union(*(each.locks for each in prepared)))
         after = _apply(hub, taken, prepared)
-        claims.advance(claim, last, len(taken))
+        claims.advance(claim, last, len(taken), sum(event.offset <= last for event in events))
     return after, len(taken)
 
 

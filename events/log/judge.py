@@ -68,8 +68,7 @@ class Ledger:
         offset = part.head + 1
         place = Place(identity.game_id, partition_id, offset, entry.lane, version, part.digest)
         row = build(entry.envelope, place, self._recorded, salt)
-        part.head = part.lanes[entry.lane] = offset
-        part.digest = row.digest
+        part.place(entry.lane, row.digest)
         self.rows.append(row)
         self.raised[partition_id] = part
         self.lanes.add(entry.lane)

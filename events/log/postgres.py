@@ -52,7 +52,8 @@ class PostgresStore(Store):
         """Lock the rows one after the other in the order of their ids."""
         with _cursor() as cursor:
             cursor.execute(
-                "SELECT id, game_id, number, head, urgent_head, normal_head, bulk_head, digest FROM events_partition"
+                "SELECT id, game_id, number, head, urgent_head, normal_head, bulk_head, urgent_count, normal_count,"
+                " bulk_count, digest FROM events_partition"
                 " WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
                 [list(partition_ids)],
             )
@@ -96,13 +97,15 @@ class PostgresStore(Store):
 
     def raise_heads(self, heads: Sequence[Heads]) -> None:
         """Write all heads in one statement; the rows are locked already."""
-        rows = [(part.id, part.head, *part.lanes, part.digest) for part in heads]
+        rows = [(part.id, part.head, *part.lanes, *part.counts, part.digest) for part in heads]
         with _cursor() as cursor:
             cursor.execute(
                 "UPDATE events_partition p SET head = h.head, urgent_head = h.urgent, normal_head = h.normal,"
-                " bulk_head = h.bulk, digest = h.digest FROM unnest(%s::int8[], %s::int8[], %s::int8[], %s::int8[],"
-                " %s::int8[], %s::bytea[]) AS h(id, head, urgent, normal, bulk, digest) WHERE p.id = h.id",
-                _columns(rows, 6),
+                " bulk_head = h.bulk, urgent_count = h.urgents, normal_count = h.normals, bulk_count = h.bulks,"
+                " digest = h.digest FROM unnest(%s::int8[], %s::int8[], %s::int8[], %s::int8[], %s::int8[], %s::int8[],"
+                " %s::int8[], %s::int8[], %s::bytea[])"
+                " AS h(id, head, urgent, normal, bulk, urgents, normals, bulks, digest) WHERE p.id = h.id",
+                _columns(rows, 9),
             )
 
 

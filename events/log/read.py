@@ -22,6 +22,11 @@ def lane_head_column(lane: int) -> str:
     return f"{Lane(lane).label}_head"
 
 
+def lane_count_column(lane: int) -> str:
+    """Return the name of the partition's column that counts this lane's events."""
+    return f"{Lane(lane).label}_count"
+
+
 def batch(
     partition_id: int, lane: int, after: int, limit: int, types: tuple[str, ...] | None = None
 ) -> list[LoggedEvent]:

@@ -25,7 +25,8 @@ class SQLiteStore(Store):
         """Read the heads; the whole database is locked already."""
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT id, game_id, number, head, urgent_head, normal_head, bulk_head, digest FROM events_partition"
+                "SELECT id, game_id, number, head, urgent_head, normal_head, bulk_head, urgent_count, normal_count,"
+                " bulk_count, digest FROM events_partition"
                 " WHERE id IN (SELECT value FROM json_each(%s)) ORDER BY id",
                 [json.dumps(list(partition_ids))],
             )
@@ -62,8 +63,8 @@ class SQLiteStore(Store):
         with connection.cursor() as cursor:
             cursor.executemany(
                 "UPDATE events_partition SET head = %s, urgent_head = %s, normal_head = %s, bulk_head = %s,"
-                " digest = %s WHERE id = %s",
-                [(part.head, *part.lanes, part.digest, part.id) for part in heads],
+                " urgent_count = %s, normal_count = %s, bulk_count = %s, digest = %s WHERE id = %s",
+                [(part.head, *part.lanes, *part.counts, part.digest, part.id) for part in heads],
             )
 
 

@@ -32,15 +32,22 @@ class Known(NamedTuple):
 
 
 class Heads:
-    """A locked partition's heads, raised as events are placed. ``lanes`` is indexed by lane."""
+    """A locked partition's heads, raised as events are placed. ``lanes`` and ``counts`` are indexed by lane."""
 
-    __slots__ = ("digest", "game_id", "head", "id", "lanes", "number")
+    __slots__ = ("counts", "digest", "game_id", "head", "id", "lanes", "number")
 
-    def __init__(self, row: tuple[int, int, int, int, int, int, int, bytes]) -> None:
-        """Take (id, game, number, head, urgent head, normal head, bulk head, digest)."""
+    def __init__(self, row: tuple[int, int, int, int, int, int, int, int, int, int, bytes]) -> None:
+        """Take (id, game, number, head, three lanes' heads, three lanes' counts, digest)."""
         self.id, self.game_id, self.number, self.head = row[:4]
-        self.lanes = list(row[4:7])
-        self.digest = bytes(row[7])
+        self.lanes, self.counts = list(row[4:7]), list(row[7:10])
+        self.digest = bytes(row[10])
+
+    def place(self, lane: int, digest: bytes) -> None:
+        """Count one more event, the next in this lane."""
+        self.head += 1
+        self.lanes[lane] = self.head
+        self.counts[lane] += 1
+        self.digest = digest
 
 
 class Store(ABC):

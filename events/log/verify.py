@@ -7,7 +7,7 @@ from django.db.models import Count, F, Max
 
 from events.lanes import Lane
 from events.log import digests
-from events.log.read import lane_head_column
+from events.log.read import lane_count_column, lane_head_column
 from events.log.rows import HASHED, hashed
 from events.models import Event, Partition
 
@@ -26,6 +26,7 @@ def verify_partition(partition_id: int) -> list[str]:
 def _findings(partition: Partition) -> Iterator[str]:
     expected, previous = 1, digests.GENESIS
     lanes = {int(lane): 0 for lane in Lane}
+    counts = {int(lane): 0 for lane in Lane}
     yield from _miscounted(partition.id)
     rows = Event.objects.filter(partition_id=partition.id).order_by("offset").values(*_NEEDED)
     for row in rows.iterator(chunk_size=2_000):
@@ -35,6 +36,7 @@ def _findings(partition: Partition) -> Iterator[str]:
         yield from _broken(row, previous)
         expected, previous = offset + 1, bytes(row["digest"])
         lanes[row["lane"]] = offset
+        counts[row["lane"]] += 1
     if partition.head != expected - 1:
         yield f"head is {partition.head}, the last event is at {expected - 1}"
     if bytes(partition.digest) != previous:
@@ -42,6 +44,9 @@ def _findings(partition: Partition) -> Iterator[str]:
     for lane, last in lanes.items():
         if (head := getattr(partition, lane_head_column(lane))) != last:
             yield f"{Lane(lane).label} head is {head}, the last event of that lane is at {last}"
+    for lane, count in counts.items():
+        if (said := getattr(partition, lane_count_column(lane))) != count:
+            yield f"{Lane(lane).label} count is {said}, that lane has {count} events"
 
 
 def _miscounted(partition_id: int) -> Iterator[str]:

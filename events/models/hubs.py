@@ -24,6 +24,11 @@ class Checkpoint(models.Model):
     position = models.PositiveBigIntegerField(default=0, help_text="Offset of the last event processed.")
     advanced = models.DateTimeField(default=timezone.now, help_text="When position last moved.")
     processed = models.PositiveBigIntegerField(default=0, help_text="Events processed so far.")
+    passed = models.PositiveBigIntegerField(
+        default=0,
+        help_text="Events of the lane up to position, parked and waiting ones included."
+        " The lane's count less this is the lag in events.",
+    )
     paused = models.BooleanField(default=False)
     noted_position = models.PositiveBigIntegerField(
         null=True, help_text="The position from which work was begun and not yet finished."
@@ -32,6 +37,14 @@ class Checkpoint(models.Model):
     noted_by = models.BigIntegerField(null=True, help_text="The try that may finish it: a random number.")
     noted_at = models.DateTimeField(
         null=True, help_text="When; others leave it alone for a second. Empty once the try has failed."
+    )
+    holder = models.CharField(
+        max_length=120, default="", blank=True, help_text="Which process noted it last, as host:pid."
+    )
+    joined = models.PositiveBigIntegerField(
+        default=0,
+        help_text="The lane's head when the hub began to follow it: up to there it catches up with history,"
+        " which says nothing about overload.",
     )
     alone_left = models.PositiveSmallIntegerField(
         default=0,

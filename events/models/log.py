@@ -26,6 +26,12 @@ class Partition(models.Model):
     urgent_head = models.PositiveBigIntegerField(default=0)
     normal_head = models.PositiveBigIntegerField(default=0)
     bulk_head = models.PositiveBigIntegerField(default=0)
+    urgent_count = models.PositiveBigIntegerField(
+        default=0,
+        help_text="Events of that lane. Raised with its head; what a hub has passed is taken off it.",
+    )
+    normal_count = models.PositiveBigIntegerField(default=0)
+    bulk_count = models.PositiveBigIntegerField(default=0)
     digest = models.BinaryField(max_length=32, default=bytes(32), help_text="Digest of the last event.")
 
     class Meta:

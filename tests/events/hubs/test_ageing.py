@@ -52,7 +52,7 @@ def test_a_lane_that_moves_is_left_to_whoever_moves_it(recording_hub: MakeHub) -
     clock.now += LIMIT_S[Lane.NORMAL] * 0.8
     claim = claims.take("recorder", Lane.NORMAL, 100, set())
     assert claim
-    claims.advance(claim, 1, 1)
+    claims.advance(claim, 1, 1, 1)
     assert watch.overdue() == []
     clock.now += LIMIT_S[Lane.NORMAL] * 0.8
     assert watch.overdue() == []
