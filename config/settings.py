@@ -14,6 +14,7 @@ from config.console.unfold import UNFOLD  # noqa: F401 - the console's look is l
 from config.data_folder import DataFolder
 from config.logs import configure as configure_logs
 from config.modes import known_role, refuse_by_accident, refuse_other_databases
+from config.networks import networks
 
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -49,6 +50,11 @@ CLARION_BEHIND_PROXY = env.bool("CLARION_BEHIND_PROXY", default=False)  # trust 
 if CLARION_BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     USE_X_FORWARDED_HOST = True
+# Where webhooks may go beside the public Internet. Embedded, to this machine: somebody tries them out there.
+CLARION_WEBHOOK_NETWORKS = networks(
+    "CLARION_WEBHOOK_NETWORKS",
+    env.list("CLARION_WEBHOOK_NETWORKS", default=[] if CLARION_SERVICES else ["127.0.0.0/8", "::1/128"]),
+)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = CLARION_HTTPS
 SECURE_SSL_REDIRECT = CLARION_HTTPS and CLARION_BEHIND_PROXY
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
