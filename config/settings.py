@@ -233,6 +233,7 @@ CELERY_BEAT_SCHEDULE = {
     "expire unread notifications": {"task": "notifications.expire", "schedule": 5.0},
     "work off large audiences": {"task": "notifications.fan_out", "schedule": 5.0},
     "end lapsed presence": {"task": "players.sweep_presence", "schedule": 30.0},
+    "forget erased players": {"task": "players.forget", "schedule": 15.0},
     "sample storage": {"task": "events.sample_storage", "schedule": 600.0},
     "retire outlived token keys": {"task": "players.retire_token_keys", "schedule": 3_600.0},
 }

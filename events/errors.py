@@ -12,6 +12,7 @@ EventsError
 ├── IdempotencyRefused    the Idempotency-Key cannot be used: 400
 │   ├── IdempotencyReused     it came with another payload before: 422
 │   └── IdempotencyRunning    its first request is still being worked on: 409
+├── StillNeeded           a payload cannot be erased yet: somebody still reads it
 ├── AppendOnly            the ORM was asked to change what is never changed
 └── StartOver             a batch must be begun again; nothing was written
 """
@@ -126,6 +127,16 @@ class AppendOnly(EventsError):
     def __init__(self, what: str, verb: str) -> None:
         """Name the table and what was tried."""
         super().__init__(f"{what} rows are append-only; {verb}() is refused")
+
+
+class StillNeeded(EventsError):
+    """Payloads that hubs, dead letters or audiences still read are not erased. Nothing was; try again later."""
+
+    def __init__(self, reasons: Mapping[str, str]) -> None:
+        """Take why, by place (``partition:offset``)."""
+        said = "; ".join(f"{place}: {reason}" for place, reason in list(reasons.items())[:5])
+        super().__init__(f"{len(reasons)} of these payloads are still needed ({said}); nothing was erased")
+        self.reasons = dict(reasons)
 
 
 class StartOver(EventsError):

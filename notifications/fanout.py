@@ -93,6 +93,13 @@ def work_page(row: FanOut) -> bool:
     return True
 
 
+def needed(event_pks: Sequence[int]) -> dict[int, str]:
+    """Return which of these events an unfinished audience still reads, and why, as half a sentence."""
+    rows = FanOut.objects.filter(event_id__in=event_pks, finished=None)
+    said = "its audience of {total} players has been told as far as {cursor}"
+    return {row.event_id: said.format(total=row.total, cursor=row.cursor) for row in rows}
+
+
 def _decide(page: Page, ids: dict[str, int], now: datetime) -> list[Change]:
     locks = frozenset(ids.values())
     lock_players(locks)

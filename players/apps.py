@@ -10,8 +10,12 @@ class PlayersConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the room's hub; its models are there only now."""
-        from events.hubs.registry import register  # noqa: PLC0415 - as the docstring says
+        """Register the room's hub and what follows the log beside it; its models are there only now."""
+        from events.erasing import register_follower  # noqa: PLC0415 - as the docstring says
+        from events.hubs.registry import register, register_bulk_work  # noqa: PLC0415 - as above
+        from players import forgetting, refolding  # noqa: PLC0415 - as above
         from players.hubs import PROFILES  # noqa: PLC0415 - as above
 
         register(PROFILES)
+        register_follower("profiles", refolding.follow)
+        register_bulk_work("forgetting", forgetting.work_for)

@@ -13,6 +13,7 @@ from events.envelope.hazards import text_problem
 from events.hubs.projection import AfterCommit, Prepared, Projection
 from events.log.logged import LoggedEvent
 from players.attributes import Attributes, canonical, merged
+from players.forgetting import go_on
 from players.known import ensure
 from players.locales import normalise_locale
 from players.models import Player, Profile, ProfileRevision
@@ -74,7 +75,8 @@ class Profiles(Projection):
         ]
         if mine:
             erased = _erased(player_id for player_id, _ in mine)
-            _fold([(player_id, event) for player_id, event in mine if player_id not in erased])
+            go_on(erased)
+            fold([(player_id, event) for player_id, event in mine if player_id not in erased])
         return None
 
     def _mine(self, events: Sequence[LoggedEvent]) -> Iterator[LoggedEvent]:
@@ -163,7 +165,10 @@ def _erased(player_ids: Iterable[int]) -> set[int]:
     )
 
 
-def _fold(mine: Sequence[tuple[int, LoggedEvent]]) -> None:
+def fold(mine: Sequence[tuple[int, LoggedEvent]]) -> None:
+    """Fold these events, each with its player's id, into what is stored; their rows must be locked."""
+    if not mine:
+        return
     states = _read({player_id for player_id, _ in mine})
     history = []
     for player_id, event in mine:

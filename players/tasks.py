@@ -2,7 +2,9 @@
 
 from celery import shared_task
 
-from players import presence, tokens
+from players import forgetting, presence, tokens
+
+TURN_S = 1.0
 
 
 @shared_task(name="players.sweep_presence", ignore_result=True)
@@ -15,3 +17,9 @@ def sweep_presence() -> None:
 def retire_token_keys() -> None:
     """Retire keys whose last token has expired."""
     tokens.retire_outlived()
+
+
+@shared_task(name="players.forget", ignore_result=True)
+def forget() -> None:
+    """Free the log of erased players, for about a second."""
+    forgetting.work_for(TURN_S)

@@ -3,19 +3,35 @@
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from unfold.contrib.filters.admin import RelatedDropdownFilter
-from unfold.decorators import display
+from unfold.decorators import action, display
 
-from events.admin.cells import EMPTY, Cell, ago, at, beside, code, indented, link_to, list_of, mono
+from events import erasing
+from events.admin.cells import EMPTY, Cell, ago, at, beside, code, indented, link_to, list_of, mono, page_of
+from events.admin.confirming import Lever, ask_about_one
 from events.admin.filters import ExactText, Until
 from events.admin.finding import find
 from events.admin.lists import LargeTable, ReadOnlyAdmin, asked_games, asked_text
+from events.errors import StillNeeded
+from events.log.erasing import recorded_at
 from events.models import Event, OutboxEvent, Partition
 
 LANE_COLOURS = {"urgent": "danger", "bulk": "info"}
+
+
+ERASE_PAYLOAD = Lever(
+    verb="Erase the payload of",
+    done="Erased the payload of",
+    noun=("event", "events"),
+    warning="The event's data is removed from the log for good, and what a profile was folded from it goes with it."
+    " Its place, its type and the chain of digests stay. Notifications and decisions that came of it keep what"
+    " they say, and so do files that the log was exported to. This cannot be taken back.",
+    pull=lambda rows, by, reason: erasing.erase([row.pk for row in rows], by, reason),
+    final=True,
+)
 
 
 class TypeFilter(ExactText):
@@ -55,10 +71,31 @@ class EventAdmin(LargeTable, ReadOnlyAdmin):
         ),
     )  # fmt: skip
     empty_hint = "Events appear here as game servers append them: POST /api/v1/events"
+    history = True
+    actions_detail = ("erase_this",)
     related: ClassVar[list[Callable[[Event], Cell]]] = []
     """Rooms to the left add links to what came of an event."""
     told: ClassVar[list[Callable[[Event], Cell]]] = []
     """Rooms to the left add what they have to tell on the event's own page."""
+
+    def has_erase_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Erasing a payload needs the right to delete."""
+        return bool(request.user.has_perm("events.delete_event"))
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        """Offer to erase what is there."""
+        event = self.get_object(request, object_id)
+        return super().get_actions_detail(request, object_id) if event and event.data is not None else []
+
+    @action(description="Erase payload…", url_path="erase-payload", icon="ink_eraser", permissions=["erase"])
+    def erase_this(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Take this event's payload out of the log."""
+        event = self.get_object(request, object_id)
+        try:
+            return ask_about_one(self, request, event, ERASE_PAYLOAD)
+        except StillNeeded as error:
+            messages.error(request, f"{error}.")
+            return HttpResponseRedirect(page_of(event))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Event | None = None) -> list[str]:
         """Nothing in the log is ever edited."""
@@ -139,7 +176,7 @@ class EventAdmin(LargeTable, ReadOnlyAdmin):
     def pretty_data(self, obj: Event) -> Cell:
         """Show the data; JSON is indented for reading, the log keeps it as it came."""
         if obj.data is None:
-            return EMPTY if obj.data_encoding == "" else "erased"
+            return EMPTY if obj.data_encoding == "" else _erased(obj)
         return code(indented(obj.data) if obj.data_encoding == "json" else obj.data)
 
     @display(description="other attributes")
@@ -151,6 +188,16 @@ class EventAdmin(LargeTable, ReadOnlyAdmin):
     def digests(self, obj: Event) -> Cell:
         """Show the payload's digest and the chain's."""
         return code(f"payload  {bytes(obj.payload_digest).hex()}\nchain    {bytes(obj.digest).hex()}")
+
+
+def _erased(event: Event) -> Cell:
+    """Say who took the payload, why and when."""
+    record = recorded_at(event.partition_id, event.offset)
+    if record is None:
+        return "erased, and nothing on record says by whom"
+    by = f" by {record.by}" if record.by else ""
+    reason = f": {record.reason}" if record.reason else ""
+    return beside([f"erased{by}, because {record.get_why_display()}{reason}", at(record.at)])
 
 
 @admin.register(Partition)

@@ -51,6 +51,27 @@ def one(event_pk: int) -> LoggedEvent | None:
     return found[0] if found else None
 
 
+def many(event_pks: Sequence[int]) -> list[LoggedEvent]:
+    """Return the events with these ids, in their order."""
+    if not event_pks:
+        return []
+    marks = ", ".join(["%s"] * len(event_pks))
+    return _select(
+        f"SELECT {_PLAIN}, data, data_encoding, traceparent FROM events_event"  # noqa: S608 - as above
+        f" WHERE id IN ({marks}) ORDER BY id",
+        list(event_pks),
+    )
+
+
+def stream(game_id: int, name: str, after: int, limit: int) -> list[LoggedEvent]:
+    """Return up to ``limit`` events of a stream that come after a version, in order."""
+    return _select(
+        f"SELECT {_PLAIN}, data, data_encoding, traceparent FROM events_event"  # noqa: S608 - as above
+        " WHERE game_id = %s AND stream = %s AND version > %s ORDER BY version LIMIT %s",
+        [game_id, name, after, limit],
+    )
+
+
 def page(
     *,
     game_id: int,

@@ -1,5 +1,6 @@
 """Tables of the events room: tenants and their keys, the log, and what follows it."""
 
+from events.models.erasures import Erasure
 from events.models.games import ApiKey, EventType, Game, IdempotencyKey
 from events.models.hubs import Checkpoint, DeadLetter
 from events.models.log import Event, OutboxEvent, Partition
@@ -9,6 +10,7 @@ __all__ = [
     "ApiKey",
     "Checkpoint",
     "DeadLetter",
+    "Erasure",
     "Event",
     "EventType",
     "Game",

@@ -25,6 +25,7 @@ from notifications.engine.audiences import fault_of
 from notifications.ledger import accounts
 from notifications.models import FanOut, Notification
 from notifications.push import publish
+from players.forgetting import go_on
 from players.known import ensure
 from players.profiles import ERASED
 
@@ -95,6 +96,7 @@ class Decisions(Projection):
                 _forget(ids[matter.event.game_id, matter.event.stream], writer)
             for rule, found in matter.found:
                 desk.decide(matter, rule, found)
+        go_on(account.id for account in writer.touched.values() if account.erased)
         return partial(publish, changes) if (changes := writer.write()) else None
 
 

@@ -45,8 +45,8 @@ ERASE = Lever(
     done="Erased",
     noun=NOUN,
     warning="Profile, history, devices and notifications are removed for good, and nothing that the game sends"
-    " about them later brings them back. What the log has recorded stays until payloads are erased there."
-    " This cannot be taken back.",
+    " about them later brings them back. A job then takes what the log has recorded about them: the payloads of"
+    " their own stream, and of events that rules have decided about for them. This cannot be taken back.",
     pull=_erase,
     final=True,
 )

@@ -13,7 +13,7 @@ from events.admin.lists import PAGES_MAX, ROWS
 from events.lanes import Lane
 from events.log.appending import append_own
 from events.models import Checkpoint, DeadLetter, Event, Game, OutboxEvent
-from tests.given import an_event, given_events, given_game
+from tests.given import an_event, given_events, given_game, hubs_catch_up
 from tests.plans import Statement, indexes_of, recorded, walks
 from tests.staff import Console, address, given_staff, olive, said, text
 
@@ -197,11 +197,45 @@ def test_an_event_is_shown_with_its_data_as_text() -> None:
     assert str(2**60) in page
 
 
-def test_an_erased_payload_is_called_so() -> None:
+def erase_address(event: Event) -> str:
+    return reverse("admin:events_event_erase_this", args=[event.pk])
+
+
+ERASING = {"confirmed": "1", "reason": "a rude name", "count": "1"}
+
+
+def test_a_payload_is_erased_on_its_own_page_and_says_by_whom() -> None:
     given_events(given_game(), an_event(data={"n": 1}))
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE events_event SET data = NULL, salt = NULL")
-    assert "erased" in text(olive().page(Event.objects.get()))
+    hubs_catch_up()
+    event, console = Event.objects.get(), olive()
+    assert "Erase payload" in text(console.page(event))
+    response = console.post(erase_address(event), ERASING, follow=True)
+    assert said(response) == ["Erased the payload of 1 event."]
+    event.refresh_from_db()
+    assert event.data is None
+    page = text(console.page(event))
+    assert "erased by olive, because staff erased it: a rude name" in page
+    assert "Erase payload" not in page
+
+
+def test_a_payload_that_a_hub_still_needs_is_not_erased() -> None:
+    given_events(given_game(), an_event(data={"n": 1}))
+    event = Event.objects.get()
+    response = olive().post(erase_address(event), ERASING, follow=True)
+    assert "has not processed it yet" in said(response)[0]
+    event.refresh_from_db()
+    assert event.data
+
+
+def test_who_may_only_look_erases_nothing() -> None:
+    given_events(given_game(), an_event(data={"n": 1}))
+    hubs_catch_up()
+    event = Event.objects.get()
+    bob = Console(given_staff("bob", "events.view_event"))
+    assert "Erase payload" not in text(bob.page(event))
+    assert bob.post(erase_address(event), ERASING).status_code == 403
+    event.refresh_from_db()
+    assert event.data
 
 
 def test_times_are_relative_and_exact_on_hover() -> None:

@@ -6,7 +6,9 @@ import pytest
 from django.db import connection
 
 from events.log import digests
+from events.log.erasing import Cause, erase_payloads, places
 from events.models import Event, Game, Partition
+from events.models.erasures import Why
 from tests.events.log.test_append import chain_problems
 from tests.given import an_event, given_events, given_game
 
@@ -116,8 +118,27 @@ def test_a_wrong_lane_head_is_found(game: Game) -> None:
 
 
 def test_an_erased_payload_leaves_the_chain_whole(game: Game) -> None:
-    behind_its_back("UPDATE events_event SET data = NULL, salt = NULL WHERE id = %s", pk(game, 3))
+    assert erase_payloads(places([pk(game, 3)]), Cause(why=Why.STAFF)) == 1
     assert chain_problems(game.id) == []
+
+
+def test_a_payload_that_went_without_a_record_is_found(game: Game) -> None:
+    erase_payloads(places([pk(game, 2), pk(game, 5)]), Cause(why=Why.STAFF))  # its span has offset 3 in it
+    behind_its_back("UPDATE events_event SET data = NULL, salt = NULL WHERE id = %s", pk(game, 3))
+    assert chain_problems(game.id) == [
+        f"partition {game.id}/0: the payload at offset 3 is missing, and no erasure of it is on record"
+    ]
+
+
+def test_an_erasure_on_record_that_took_nothing_is_found(game: Game) -> None:
+    erase_payloads(places([pk(game, 3)]), Cause(why=Why.STAFF))
+    behind_its_back(
+        "UPDATE events_event SET (data, salt) = (SELECT data, salt FROM events_event WHERE id = %s) WHERE id = %s",
+        pk(game, 4), pk(game, 3),
+    )  # fmt: skip
+    assert f"partition {game.id}/0: the payload at offset 3 is there, though its erasure is on record" in (
+        chain_problems(game.id)
+    )
 
 
 def test_equal_payloads_have_different_digests(game: Game) -> None:
