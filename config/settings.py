@@ -231,6 +231,7 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE = {
     "sweep hubs and outbox": {"task": "events.sweep", "schedule": 5.0},
     "expire unread notifications": {"task": "notifications.expire", "schedule": 5.0},
+    "work off replays": {"task": "events.work_replays", "schedule": 3.0, "options": {"expires": 3.0}},
     "work off large audiences": {"task": "notifications.fan_out", "schedule": 5.0},
     "end lapsed presence": {"task": "players.sweep_presence", "schedule": 30.0},
     "forget erased players": {"task": "players.forget", "schedule": 15.0},

@@ -9,3 +9,12 @@ class EventsConfig(AppConfig):
     name = "events"
     verbose_name = "log"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register the room's replays; its models are there only now."""
+        from events.hubs.registry import register_bulk_work  # noqa: PLC0415 - as the docstring says
+        from events.replays import job, work  # noqa: PLC0415 - as above
+        from events.replays.rebuild import Rebuild  # noqa: PLC0415 - as above
+
+        job.register(Rebuild())
+        register_bulk_work("replays", work.beside_bulk)

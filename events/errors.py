@@ -9,6 +9,8 @@ EventsError
 ├── InsideTransaction     append was called inside a transaction: a mistake in our code
 ├── UnknownGame           no such game, or it has no partitions
 ├── UnknownHub            no app registered a hub of this name
+├── UnknownFold           no hub has a fold of this name
+├── ReplayRefused         a replay cannot be started or steered like this
 ├── IdempotencyRefused    the Idempotency-Key cannot be used: 400
 │   ├── IdempotencyReused     it came with another payload before: 422
 │   └── IdempotencyRunning    its first request is still being worked on: 409
@@ -92,6 +94,23 @@ class UnknownHub(EventsError):
     def __init__(self, name: str, known: Iterable[str]) -> None:
         """Name it and those that are there."""
         super().__init__(f"there is no hub {name!r}; registered are: {', '.join(known) or 'none'}")
+
+
+class UnknownFold(EventsError):
+    """No hub has a fold of this name."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        """Name it and those that are there."""
+        super().__init__(f"there is no fold {name!r}; there are: {', '.join(known) or 'none'}")
+
+
+class ReplayRefused(EventsError):
+    """A replay cannot be started or steered like this. ``field`` names what is wrong, where it is one thing."""
+
+    def __init__(self, message: str, field: str = "") -> None:
+        """Say why in a sentence."""
+        super().__init__(message)
+        self.field = field
 
 
 class IdempotencyRefused(EventsError):

@@ -8,8 +8,10 @@ from events.hubs.claim import make_missing, work_waits
 from events.hubs.registry import bulk_work, hubs
 from events.hubs.run import run
 from events.lanes import Lane
+from events.replays import work
 
 BULK_WORK_S = 0.5
+REPLAYS_S = 2.0
 
 
 @shared_task(name="events.run_hub", ignore_result=True)
@@ -39,3 +41,9 @@ def sweep() -> None:
 def sample_storage() -> None:
     """Look at the database's size, once an hour."""
     storage.sample()
+
+
+@shared_task(name="events.work_replays", ignore_result=True)
+def work_replays() -> None:
+    """Work replays off for about two seconds; beat comes again before long."""
+    work.work_for(REPLAYS_S)

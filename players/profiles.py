@@ -1,17 +1,19 @@
 """The fold of ``player.*`` events into profiles with their history."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import msgspec
 import structlog
+from django.db.models import Exists, Model, OuterRef
 from prometheus_client import Counter
 
 from events.envelope.hazards import text_problem
-from events.hubs.projection import AfterCommit, Prepared, Projection
+from events.hubs.projection import AfterCommit, Prepared
 from events.log.logged import LoggedEvent
+from events.replays.fold import Fold
 from players.attributes import Attributes, canonical, merged
 from players.forgetting import go_on
 from players.known import ensure
@@ -44,7 +46,7 @@ NEW = State(attributes={})
 FIELDS = ("locale", "timezone", "display_name", "attributes", "revision", "changed")
 
 
-class Profiles(Projection):
+class Profiles(Fold[State]):
     """A fold: emptied and applied again it is equal, row for row.
 
     A field that cannot be used (an unknown zone, say) is skipped, counted, and logged by name
@@ -54,6 +56,10 @@ class Profiles(Projection):
 
     name = "profiles"
     types = ("player.",)
+    state = State
+    empty_state = NEW
+    now = Profile
+    past = ProfileRevision
 
     def prepare(self, events: Sequence[LoggedEvent]) -> Prepared:
         """Find the players, and make those that are new."""
@@ -70,9 +76,7 @@ class Profiles(Projection):
     def apply(self, events: Sequence[LoggedEvent], prepared: Prepared) -> AfterCommit | None:
         """Fold the events of each player, in order; what was erased stays so."""
         ids: Mapping[tuple[int, str], int] = prepared.state
-        mine = [
-            (ids[event.game_id, event.stream], event) for event in self._mine(events) if event.type != ERASED
-        ]
+        mine = [(ids[event.game_id, event.stream], event) for event in events if self.concerns(event)]
         if mine:
             erased = _erased(player_id for player_id, _ in mine)
             go_on(erased)
@@ -81,6 +85,47 @@ class Profiles(Projection):
 
     def _mine(self, events: Sequence[LoggedEvent]) -> Iterator[LoggedEvent]:
         return (event for event in events if event.type.startswith(self.types))
+
+    def owners(self, game_id: int, streams: Collection[str]) -> dict[str, int]:
+        """Return the players."""
+        return ensure(game_id, streams)
+
+    def barred(self, owner_ids: Collection[int]) -> set[int]:
+        """Return those who were erased."""
+        return _erased(owner_ids)
+
+    def streams(self, game_id: int, after: str, limit: int) -> list[str]:
+        """Return players who have a profile or a history."""
+        known = Profile.objects.filter(player=OuterRef("pk"))
+        told = ProfileRevision.objects.filter(player=OuterRef("pk"))
+        rows = Player.objects.filter(Exists(known) | Exists(told), game_id=game_id, key__gt=after)
+        return list(rows.order_by("key").values_list("key", flat=True)[:limit])
+
+    def concerns(self, event: LoggedEvent) -> bool:
+        """Count every event about a player but the one that says they were erased."""
+        return super().concerns(event) and event.type != ERASED
+
+    def step(self, state: State, event: LoggedEvent) -> State:
+        """Return the profile after an event."""
+        return folded(state, event)
+
+    def row_now(self, owner_id: int, state: State) -> Profile:
+        """Return the profile's row."""
+        return Profile(player_id=owner_id, **{name: getattr(state, name) for name in FIELDS})
+
+    def row_past(self, owner_id: int, state: State, event: LoggedEvent) -> ProfileRevision:
+        """Return the row of the history."""
+        return _revision(owner_id, state, event)
+
+    def state_of(self, past: Model) -> State:
+        """Return the profile as a row of the history has it."""
+        values = {name: getattr(past, name) for name in FIELDS if name != "changed"}
+        values["attributes"] = canonical(values["attributes"])
+        return State(**values, changed=getattr(past, "recorded"))  # noqa: B009 - Model has no such column
+
+    def comparable(self, row: Model) -> tuple[Any, ...]:
+        """Write numbers in one way, as the fold does before it reads them."""
+        return tuple(canonical(each) if isinstance(each, dict) else each for each in super().comparable(row))
 
     @staticmethod
     def empty(game_id: int) -> None:

@@ -34,20 +34,17 @@ def batch(
 
     With ``types`` (prefixes) the payload of other types is left out: most hubs look at few.
     """
-    payload, values = _payload(types)
-    return _select(
-        f"SELECT {_PLAIN}, {payload} FROM events_event"  # noqa: S608 - names are ours, values are bound
-        ' WHERE partition_id = %s AND lane = %s AND "offset" > %s ORDER BY "offset" LIMIT %s',
+    payload, values = payload_columns(types)
+    return select_events(
+        payload,
+        'partition_id = %s AND lane = %s AND "offset" > %s ORDER BY "offset" LIMIT %s',
         [*values, partition_id, lane, after, limit],
     )
 
 
 def one(event_pk: int) -> LoggedEvent | None:
     """Return the event with this id, or None."""
-    found = _select(
-        f"SELECT {_PLAIN}, data, data_encoding, traceparent FROM events_event WHERE id = %s",  # noqa: S608 - as above
-        [event_pk],
-    )
+    found = select_events(payload_columns(None)[0], "id = %s", [event_pk])
     return found[0] if found else None
 
 
@@ -56,18 +53,14 @@ def many(event_pks: Sequence[int]) -> list[LoggedEvent]:
     if not event_pks:
         return []
     marks = ", ".join(["%s"] * len(event_pks))
-    return _select(
-        f"SELECT {_PLAIN}, data, data_encoding, traceparent FROM events_event"  # noqa: S608 - as above
-        f" WHERE id IN ({marks}) ORDER BY id",
-        list(event_pks),
-    )
+    return select_events(payload_columns(None)[0], f"id IN ({marks}) ORDER BY id", list(event_pks))
 
 
 def stream(game_id: int, name: str, after: int, limit: int) -> list[LoggedEvent]:
     """Return up to ``limit`` events of a stream that come after a version, in order."""
-    return _select(
-        f"SELECT {_PLAIN}, data, data_encoding, traceparent FROM events_event"  # noqa: S608 - as above
-        " WHERE game_id = %s AND stream = %s AND version > %s ORDER BY version LIMIT %s",
+    return select_events(
+        payload_columns(None)[0],
+        "game_id = %s AND stream = %s AND version > %s ORDER BY version LIMIT %s",
         [game_id, name, after, limit],
     )
 
@@ -103,17 +96,28 @@ def page(
     return rows
 
 
-def _payload(types: tuple[str, ...] | None) -> tuple[str, list[str]]:
+def payload_columns(types: tuple[str, ...] | None) -> tuple[str, list[str]]:
+    """Return the columns of the payload, left out of other types than these, and the values in them."""
     if types is None:
         return "data, data_encoding, traceparent", []
-    wanted = " OR ".join(["type LIKE %s"] * len(types))
-    patterns = [prefix.replace("_", r"\_").replace("%", r"\%") + "%" for prefix in types]
+    wanted, patterns = prefixes_match(types)
     return f"CASE WHEN {wanted} THEN data END, data_encoding, traceparent", patterns
 
 
-def _select(sql: str, values: Sequence[Any]) -> list[LoggedEvent]:
+def prefixes_match(types: tuple[str, ...] | None) -> tuple[str, list[str]]:
+    """Return the condition that an event's type begins with one of these, and the values in it."""
+    if types is None:
+        return "1 = 1", []
+    if not types:
+        return "1 = 0", []
+    # not LIKE: SQLite's takes capital letters for small ones
+    return " OR ".join(f"substr(type, 1, {len(prefix)}) = %s" for prefix in types), list(types)
+
+
+def select_events(payload: str, where: str, values: Sequence[Any]) -> list[LoggedEvent]:
+    """Return the events that a condition finds; ``payload`` comes from ``payload_columns``."""
     with connection.cursor() as cursor:
-        cursor.execute(sql, values)
+        cursor.execute(f"SELECT {_PLAIN}, {payload} FROM events_event WHERE {where}", values)  # noqa: S608 - names are ours, values are bound
         rows = cursor.fetchall()
     if connection.vendor == "sqlite":
         rows = [_with_times(row) for row in rows]

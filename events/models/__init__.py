@@ -4,6 +4,7 @@ from events.models.erasures import Erasure
 from events.models.games import ApiKey, EventType, Game, IdempotencyKey
 from events.models.hubs import Checkpoint, DeadLetter
 from events.models.log import Event, OutboxEvent, Partition
+from events.models.replays import Replay
 from events.models.storage import StorageSample
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "IdempotencyKey",
     "OutboxEvent",
     "Partition",
+    "Replay",
     "StorageSample",
 ]

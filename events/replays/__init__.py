@@ -1,0 +1,1 @@
+"""Replays: going through the log once more, in small steps, while live goes on."""
