@@ -9,9 +9,10 @@ from prometheus_client import values
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from events.hubs.backlogs import backlogs_of
 from events.hubs.progress import lags
 from events.lanes import Lane
-from events.models import DeadLetter, OutboxEvent, Partition
+from events.models import DeadLetter, Game, OutboxEvent, Partition, RefusedLane
 from players.models import Gateway
 
 
@@ -22,7 +23,16 @@ class State(Collector):
         """Return the gauges; a database that is away leaves them out, and says so."""
         up = GaugeMetricFamily("clarion_database_up", "Whether the database answers.")
         try:
-            families = [*_lags(), _heads(), _lane_heads(), _letters(), _outbox(), _sockets()]
+            families = [
+                *_lags(),
+                *_backlogs(),
+                _refused(),
+                _heads(),
+                _lane_heads(),
+                _letters(),
+                _outbox(),
+                _sockets(),
+            ]
             up.add_metric([], 1)
             yield from families
         except Error:
@@ -53,6 +63,37 @@ def _lags() -> list[GaugeMetricFamily]:
         events.add_metric(labels, lag.events)
         waiting.add_metric(labels, lag.waiting)
     return [age, events, waiting]
+
+
+def _backlogs() -> list[GaugeMetricFamily]:
+    """Tell each game's lanes by their slowest hub, as back-pressure sees them."""
+    labels = ["game", "lane"]
+    events = GaugeMetricFamily(
+        "clarion_game_lag_events", "Events that the slowest hub has not processed.", labels=labels
+    )
+    age = GaugeMetricFamily(
+        "clarion_game_lag_seconds", "Age of the oldest event that a hub has not processed.", labels=labels
+    )
+    slugs = dict(Game.objects.order_by("slug").values_list("pk", "slug"))
+    found = backlogs_of(list(slugs))
+    for pk, slug in slugs.items():
+        for lane in Lane:
+            events.add_metric(
+                [slug, lane.label], max((each.events[lane] for each in found.get(pk, [])), default=0)
+            )
+            age.add_metric(
+                [slug, lane.label], max((each.oldest_s[lane] for each in found.get(pk, [])), default=0)
+            )
+    return [events, age]
+
+
+def _refused() -> GaugeMetricFamily:
+    family = GaugeMetricFamily(
+        "clarion_lane_refused", "1 while a game's lane is refused.", labels=["game", "lane"]
+    )
+    for slug, lane in RefusedLane.objects.values_list("game__slug", "lane"):
+        family.add_metric([slug, Lane(lane).label], 1)
+    return family
 
 
 def _heads() -> GaugeMetricFamily:

@@ -6,6 +6,7 @@ EventsError
 ├── Unauthorized          no valid key: 401
 ├── Forbidden             the key lacks a scope: 403
 ├── RateLimited           too much in this minute: 429
+├── Overloaded            a lane is over its limit: 429
 ├── InsideTransaction     append was called inside a transaction: a mistake in our code
 ├── UnknownGame           no such game, or it has no partitions
 ├── UnknownHub            no app registered a hub of this name
@@ -68,6 +69,19 @@ class RateLimited(EventsError):
         self.limit = limit
         self.retry_after_s = retry_after_s
         self.headers = dict(headers)
+
+
+class Overloaded(EventsError):
+    """The hubs are too far behind in these lanes; nothing was stored. The same ids are welcome later."""
+
+    def __init__(self, lanes: Sequence[str], retry_after_s: int) -> None:
+        """Name the lanes and when to come back."""
+        said = f"{' and '.join(lanes)} events are" if lanes else "events are"
+        super().__init__(
+            f"{said} refused at the moment: too many wait already. Nothing was stored; send the same again"
+            f" in {retry_after_s} s"
+        )
+        self.retry_after_s = retry_after_s
 
 
 class InsideTransaction(EventsError):

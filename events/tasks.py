@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from events import hints, outbox, storage
+from events import hints, outbox, pressure, storage
 from events.hubs import progress
 from events.hubs.claim import make_missing, work_waits
 from events.hubs.registry import bulk_work, hubs
@@ -34,6 +34,7 @@ def sweep() -> None:
             if work_waits(hub.name, lane):
                 hints.wake(hub.name, lane)
     progress.settle()
+    pressure.standing()
     outbox.flush()  # last: a log that is not available must not keep the hubs asleep
 
 

@@ -1,6 +1,6 @@
 """What is wrong at the moment, in plain words, each with the list behind it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,10 +8,12 @@ from django.conf import settings
 from django.db.models import OuterRef, Subquery
 
 from config.health import BROKER, REDIS
+from events import pressure
 from events.admin.cells import address_of
 from events.hubs.ageing import LIMIT_S
 from events.lanes import Lane
 from events.models import Checkpoint, DeadLetter, OutboxEvent
+from events.pressure import Refusal
 from notifications.models import Decision, Rule
 from notifications.models.decisions import Outcome
 
@@ -27,7 +29,14 @@ Warning_ = dict[str, str]
 
 def warnings(now: datetime, lag: Mapping[Lane, float], numbers: Mapping[str, int]) -> list[Warning_]:
     """Return a sentence for each condition while it lasts."""
-    return [*_dependencies(), *_lanes(lag), *_parked(numbers["dead_letters"]), *_outbox(now), *_rules(now)]
+    return [
+        *_dependencies(),
+        *_refused(now, pressure.standing()),
+        *_lanes(lag),
+        *_parked(numbers["dead_letters"]),
+        *_outbox(now),
+        *_rules(now),
+    ]
 
 
 def _dependencies() -> Iterator[Warning_]:
@@ -43,6 +52,21 @@ def _dependencies() -> Iterator[Warning_]:
         yield _warning(
             f"Redis is away ({state}). No socket is closed; pushes take about a second instead of milliseconds.",
             "/readyz",
+        )
+
+
+def _refused(now: datetime, refusals: Iterable[Refusal]) -> Iterator[Warning_]:
+    """Say for each game which lanes are refused; the most urgent one's numbers tell how bad it is."""
+    games: dict[str, list[Refusal]] = {}
+    for refusal in sorted(refusals, key=lambda each: each.lane):
+        games.setdefault(refusal.game, []).append(refusal)
+    for game, found in games.items():
+        worst = found[0]
+        lanes = " and ".join(each.lane.label for each in reversed(found))
+        yield _warning(
+            f"{lanes.capitalize()} events of {game} are refused since {_ago(now - min(e.since for e in found))}:"
+            f" the hub {worst.hub} has {worst.events:,} events to work off, the oldest waits for {worst.oldest_s:.0f} s.",
+            address_of(Checkpoint, hub=worst.hub, partition__game__slug=game),
         )
 
 

@@ -17,12 +17,21 @@ from events.admin.cells import Cell, ago, at, link_to, list_of
 from events.admin.fields import JSONArea, Lines
 from events.admin.lists import ConsoleAdmin
 from events.admin.log import LANE_COLOURS
+from events.lanes import Lane
+from events.limits import Limit, contradictions
 from events.models import Event, EventType, Game, Partition
 from events.models.games import DEFAULT_PARTITIONS
 from events.schemas import schema_problems
 from events.tenancy import create_game
 
 PARTITIONS_MAX = 256
+LIMITS: tuple[str, ...] = tuple(
+    f"{lane.label}_lag_{what}" for lane in reversed(Lane) for what in ("events", "age_s")
+)
+BEHIND = (
+    "When hubs are too far behind, events are refused: 429, or refused items of a batch, each with the seconds after"
+    " which to come again. Bulk first, urgent last. What Clarion appends itself is never refused. Empty is no limit."
+)
 _ORIGIN = re.compile(r"\*|https?://[^\s/?#@]+", re.IGNORECASE)
 
 
@@ -48,7 +57,26 @@ class GameForm(forms.ModelForm):
 
     class Meta:
         model = Game
-        fields: ClassVar = ["slug", "name", "strict", "allowed_origins"]
+        fields: ClassVar = ["slug", "name", "strict", "allowed_origins", *LIMITS]
+        labels: ClassVar = {
+            f"{lane.label}_lag_{what}": f"{lane.label}: {said}"
+            for lane in Lane
+            for what, said in (("events", "events waiting"), ("age_s", "seconds waiting"))
+        }
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse limits by which a lane would be refused before a less urgent one."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        told = [
+            Limit(
+                events=cleaned.get(f"{lane.label}_lag_events"), age_s=cleaned.get(f"{lane.label}_lag_age_s")
+            )
+            for lane in Lane
+        ]
+        if not self.errors.keys() & set(LIMITS):
+            for lane, what, sentence in contradictions(told):
+                self.add_error(f"{lane.label}_lag_{what}", sentence)
+        return cleaned
 
     def clean_allowed_origins(self) -> list[str]:
         """Refuse what no browser would send as an origin."""
@@ -71,11 +99,14 @@ class GameAdmin(ConsoleAdmin):
     told: ClassVar = ("partitions", "events", "epoch", "announcements", "made")
     empty_hint = "No game yet. Add one here, or run: manage.py creategame SLUG"
 
-    def get_fields(self, request: HttpRequest, obj: Game | None = None) -> tuple[str, ...]:
+    def get_fieldsets(self, request: HttpRequest, obj: Game | None = None) -> Any:
         """Show what belongs to a game that exists."""
-        if obj is None:
-            return ("slug", "name", "strict", "cut_into", "allowed_origins")
-        return ("slug", "name", "strict", "allowed_origins", *self.told)
+        game = ("slug", "name", "strict", *(() if obj else ("cut_into",)), "allowed_origins")
+        pairs = tuple(zip(LIMITS[::2], LIMITS[1::2], strict=True))
+        return [
+            (None, {"fields": (*game, *(self.told if obj else ()))}),
+            ("How far hubs may fall behind", {"fields": pairs, "description": BEHIND}),
+        ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Game | None = None) -> tuple[str, ...]:
         """Fix a game's name in URLs and its partitions when it is made."""
@@ -97,6 +128,7 @@ class GameAdmin(ConsoleAdmin):
                 strict=obj.strict,
                 partitions=form.cleaned_data["cut_into"] or DEFAULT_PARTITIONS,
                 allowed_origins=obj.allowed_origins,
+                **{name: getattr(obj, name) for name in LIMITS},
             )
             obj.pk, obj.partitions, obj.created = made.pk, made.partitions, made.created
             obj._state.adding = False

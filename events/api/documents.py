@@ -151,7 +151,11 @@ RESULT = {
         _answer(["conflict"], **_IDENTITY, expected=NUMBER, actual=NUMBER),
         _answer(["invalid"], errors=_ERRORS),
         _answer(
-            ["refused"], retry_after={**NUMBER, "description": "Seconds; the item's lane is over its limit"}
+            ["refused"],
+            id=TEXT,
+            source=TEXT,
+            lane={"enum": Lane.labels},
+            retry_after={**NUMBER, "description": "Seconds; the item's lane is over its limit"},
         ),
     ]
 }

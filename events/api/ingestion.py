@@ -1,7 +1,7 @@
 """``POST /api/v1/events``: no thread, no ORM and no DRF parser on the hot path."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -10,7 +10,7 @@ from asgiref.sync import sync_to_async
 from django.db import Error
 from django.http import HttpRequest, HttpResponse
 
-from events import games, keys, log, ratelimit
+from events import games, keys, log, pressure, ratelimit
 from events.connections import give_back
 from events.envelope import (
     MAX_REQUEST_BYTES,
@@ -21,9 +21,12 @@ from events.envelope import (
     Unreadable,
     read_request,
 )
-from events.errors import EventsError, InvalidEvent, LogUnavailable
+from events.errors import EventsError, InvalidEvent, LogUnavailable, Overloaded
 from events.games import GameConfig
+from events.lanes import Lane
+from events.limits import jittered
 from events.log.entries import Appended, Conflict, Duplicate, Entry, Outcome
+from events.pressure import Refused
 from events.problems import of_error, problem
 
 logger = structlog.get_logger(__name__)
@@ -35,8 +38,9 @@ REFUSED = {
     Unreadable: (400, "unreadable"),
 }
 WORDS = ("appended", "duplicate", "conflict", "invalid", "refused")
+STATUS = {Appended: "appended", Duplicate: "duplicate", Conflict: "conflict", Refused: "refused"}
 
-Judged = Outcome | InvalidEvent
+Judged = Outcome | InvalidEvent | Refused
 A = TypeVar("A")
 R = TypeVar("R")
 
@@ -57,7 +61,7 @@ async def ingest(request: HttpRequest) -> HttpResponse:
     except Error as error:
         return of_error(LogUnavailable(type(error).__name__))
     _trace(caller.game, reading, judged)
-    response = _batch(judged) if reading.batch else _single(judged[0])
+    response = _answered(reading, judged)
     for name, value in (left.headers() if left else {}).items():
         response[name] = value
     return response
@@ -101,10 +105,13 @@ async def _append(config: GameConfig, reading: Reading) -> list[Judged]:
     judged: list[Any] = list(reading.items)
     entries: list[Entry] = []
     places: list[int] = []
+    waits = _waits(config.id)
     for index, item in enumerate(reading.items):
         found = _entry(config, item, f"/{index}" if reading.batch else "")
         if isinstance(found, InvalidEvent):
             judged[index] = found
+        elif found.lane in waits:
+            judged[index] = _refused(config.slug, found, waits[found.lane])
         else:
             entries.append(found)
             places.append(index)
@@ -122,6 +129,26 @@ def _entry(config: GameConfig, item: Envelope | InvalidEvent, pointer: str) -> E
         return Entry(envelope=item, lane=config.lane_of(item, pointer))
     except InvalidEvent as invalid:
         return invalid
+
+
+def _waits(game_id: int) -> Mapping[int, int]:
+    """Return the lanes that are refused, each with the seconds after which to come again."""
+    refusals = pressure.refusals(game_id)
+    return {lane: jittered(refusal.wait_s) for lane, refusal in refusals.items()} if refusals else refusals  # type: ignore[return-value] # empty
+
+
+def _refused(game: str, entry: Entry, wait_s: int) -> Refused:
+    lane = Lane(entry.lane)
+    pressure.count(game, lane)
+    return Refused(id=entry.envelope.id, source=entry.envelope.source, lane=lane.label, retry_after=wait_s)
+
+
+def _answered(reading: Reading, judged: list[Judged]) -> HttpResponse:
+    refused = [each for each in judged if isinstance(each, Refused)]
+    if refused and len(refused) == len(judged):
+        lanes = list(dict.fromkeys(each.lane for each in refused))
+        return of_error(Overloaded(lanes, max(each.retry_after for each in refused)))
+    return _batch(judged) if reading.batch else _single(judged[0])
 
 
 def _single(judged: Judged) -> HttpResponse:
@@ -150,8 +177,7 @@ def _described(judged: Judged) -> dict[str, Any]:
             "errors": [{"pointer": at, "detail": what} for at, what in judged.errors],
         }
     described = msgspec.structs.asdict(judged)
-    word = {Appended: "appended", Duplicate: "duplicate", Conflict: "conflict"}[type(judged)]
-    return {"status": word, **described}
+    return {"status": STATUS[type(judged)], **described}
 
 
 def _trace(game: str, reading: Reading, judged: list[Judged]) -> None:

@@ -1,7 +1,7 @@
 """Tables of the events room: tenants and their keys, the log, and what follows it."""
 
 from events.models.erasures import Erasure
-from events.models.games import ApiKey, EventType, Game, IdempotencyKey
+from events.models.games import ApiKey, EventType, Game, IdempotencyKey, RefusedLane
 from events.models.hubs import Checkpoint, DeadLetter
 from events.models.log import Event, OutboxEvent, Partition
 from events.models.replays import Replay
@@ -18,6 +18,7 @@ __all__ = [
     "IdempotencyKey",
     "OutboxEvent",
     "Partition",
+    "RefusedLane",
     "Replay",
     "StorageSample",
 ]

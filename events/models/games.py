@@ -6,9 +6,17 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from events.lanes import Lane
+from events.limits import Limit, Limits
 
 DEFAULT_PARTITIONS = 8
 DEFAULT_EVENTS_A_MINUTE = 600_000
+
+
+def _lag(default: int | None, what: str) -> "models.PositiveIntegerField[int | None, int | None]":
+    """Return the column of one limit; empty is none."""
+    return models.PositiveIntegerField(
+        null=True, blank=True, default=default, validators=[MinValueValidator(1)], help_text=what
+    )
 
 
 class Game(models.Model):
@@ -44,6 +52,12 @@ class Game(models.Model):
         editable=False,
         help_text="The game's announcement sequence: raised by one for each that is put, updated or ended.",
     )
+    urgent_lag_events = _lag(1_000_000, "Urgent events are refused when more urgent ones wait.")
+    urgent_lag_age_s = _lag(None, "Seconds. Or when an urgent one waits for longer.")
+    normal_lag_events = _lag(500_000, "Normal events are refused when more urgent and normal ones wait.")
+    normal_lag_age_s = _lag(3_600, "Seconds. Or when one of these waits for longer.")
+    bulk_lag_events = _lag(200_000, "Bulk events are refused when more events wait, of all lanes.")
+    bulk_lag_age_s = _lag(900, "Seconds. Or when any waits for longer.")
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -51,6 +65,17 @@ class Game(models.Model):
 
     def __str__(self) -> str:
         return self.slug
+
+    @property
+    def limits(self) -> Limits:
+        """How far behind is too far, by lane."""
+        return [
+            Limit(
+                events=getattr(self, f"{lane.label}_lag_events"),
+                age_s=getattr(self, f"{lane.label}_lag_age_s"),
+            )
+            for lane in Lane
+        ]
 
     @property
     def epoch_name(self) -> str:
@@ -86,6 +111,21 @@ class EventType(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class RefusedLane(models.Model):
+    """A lane of a game that is refused at the moment; the row goes when that ends."""
+
+    game = models.ForeignKey(Game, on_delete=models.CASCADE, related_name="refused_lanes")
+    lane = models.PositiveSmallIntegerField(choices=Lane)
+    since = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["game", "lane"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["game", "lane"], name="refused_lane_once")]
+
+    def __str__(self) -> str:
+        return f"{self.game_id} {self.get_lane_display()}"
 
 
 class ApiKey(models.Model):

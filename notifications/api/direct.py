@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from events import idempotency, log
+from events import idempotency, log, pressure
 from events.api.auth import ApiKeyAuthentication, HasScope, caller_of
 from events.api.documents import problems
 from events.envelope import MAX_EVENT_BYTES, Envelope
@@ -97,6 +97,7 @@ class DirectView(APIView):
         payload, wanted = body_of(request)
         form = DirectIn(data=wanted)
         form.is_valid(raise_exception=True)
+        pressure.admit(game_id, Lane.NORMAL)
         post = dict(form.validated_data)
         given_id = post.pop("id", None)
         envelope = _envelope(given_id or _lasting_id(request, payload), post)
