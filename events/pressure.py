@@ -56,7 +56,8 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Refusal:
     """One lane of a game that is refused."""
 
-    game: str
+    game_id: int
+    game: str  # its slug
     lane: Lane
     since: datetime
     hub: str  # the slowest
@@ -180,6 +181,7 @@ def _slowest(
 def _refusal(game: Game, lane: Lane, row: RefusedLane | None, slowest: Backlog, wait_s: float) -> Refusal:
     events, oldest_s = slowest.before(lane)
     return Refusal(
+        game_id=game.pk,
         game=game.slug,
         lane=lane,
         since=row.since if row else timezone.now(),

@@ -65,8 +65,9 @@ def _refused(now: datetime, refusals: Iterable[Refusal]) -> Iterator[Warning_]:
         lanes = " and ".join(each.lane.label for each in reversed(found))
         yield _warning(
             f"{lanes.capitalize()} events of {game} are refused since {_ago(now - min(e.since for e in found))}:"
-            f" the hub {worst.hub} has {worst.events:,} events to work off, the oldest waits for {worst.oldest_s:.0f} s.",
-            address_of(Checkpoint, hub=worst.hub, partition__game__slug=game),
+            f" the hub {worst.hub} has {worst.events:,} events to work off, the oldest waits for"
+            f" {worst.oldest_s:.0f} s.",
+            address_of(Checkpoint, hub=worst.hub, partition__game__id__exact=worst.game_id),
         )
 
 

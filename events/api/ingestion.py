@@ -133,8 +133,7 @@ def _entry(config: GameConfig, item: Envelope | InvalidEvent, pointer: str) -> E
 
 def _waits(game_id: int) -> Mapping[int, int]:
     """Return the lanes that are refused, each with the seconds after which to come again."""
-    refusals = pressure.refusals(game_id)
-    return {lane: jittered(refusal.wait_s) for lane, refusal in refusals.items()} if refusals else refusals  # type: ignore[return-value] # empty
+    return {lane: jittered(each.wait_s) for lane, each in pressure.refusals(game_id).items()}
 
 
 def _refused(game: str, entry: Entry, wait_s: int) -> Refused:

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 from django.db import OperationalError, transaction
 from django.test import AsyncClient
+from django.utils import timezone
 from prometheus_client import CollectorRegistry, generate_latest
 
 from config import metrics
 from events import outbox
 from events.lanes import Lane
 from events.log.logged import LoggedEvent
+from events.models import RefusedLane
 from players import presence
 from players.models import Gateway
 from tests.config.processes import finished
@@ -129,3 +131,19 @@ def test_processes_that_share_a_folder_are_told_as_one(tmp_path: Path) -> None:
     said = finished("-c", scrape, DJANGO_SETTINGS_MODULE="config.settings", **environment).stdout
     assert 'clarion_hints_sent_total{lane="urgent"} 5.0' in said
     assert "clarion_database_up 0.0" in said
+
+
+def test_a_games_lag_is_its_slowest_hubs_and_what_is_refused_is_told(recording_hub: MakeHub) -> None:  # noqa: F811 - the fixture
+    game = given_game("alpha", partitions=2)
+    recording_hub("fast")
+    recording_hub("slow")
+    given_events(game, *[an_event() for _ in range(7)], lane=Lane.BULK)
+    hubs_catch_up(["fast"])
+    RefusedLane.objects.create(game=game, lane=Lane.BULK, since=timezone.now())
+    found = told()
+    assert found['clarion_game_lag_events{game="alpha",lane="bulk"}'] == 7
+    assert found['clarion_game_lag_events{game="alpha",lane="urgent"}'] == 0
+    assert found['clarion_game_lag_seconds{game="alpha",lane="bulk"}'] > 0
+    assert found['clarion_lag_events{hub="slow",lane="bulk"}'] == 7
+    assert found['clarion_lag_events{hub="fast",lane="bulk"}'] == 0
+    assert found['clarion_lane_refused{game="alpha",lane="bulk"}'] == 1

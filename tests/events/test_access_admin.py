@@ -186,3 +186,43 @@ def test_who_only_looks_is_offered_no_key() -> None:
     keys.issue(given_game(), "one")
     page = text(vera().page(ApiKey.objects.get()))
     assert "Revoke…" not in page
+
+
+LIMITS = {
+    "urgent_lag_events": "300", "urgent_lag_age_s": "", "normal_lag_events": "200", "normal_lag_age_s": "60",
+    "bulk_lag_events": "100", "bulk_lag_age_s": "30",
+}  # fmt: skip
+
+
+def test_a_games_limits_of_lag_are_changed_on_its_page() -> None:
+    game = given_game()
+    olive().post(address(game), {"name": "N", "allowed_origins": "", **LIMITS})
+    game.refresh_from_db()
+    assert [(limit.events, limit.age_s) for limit in game.limits] == [(300, None), (200, 60), (100, 30)]
+
+
+def test_a_new_game_gets_the_limits_that_were_typed() -> None:
+    form = {"slug": "fresh", "name": "N", "cut_into": "1", "allowed_origins": "", **LIMITS}
+    olive().post(reverse("admin:events_game_add"), form)
+    assert Game.objects.get(slug="fresh").limits[Lane.BULK].events == 100
+
+
+def test_a_lane_is_never_refused_before_a_less_urgent_one() -> None:
+    game = given_game()
+    response = olive().post(
+        address(game),
+        {"name": "N", "allowed_origins": "", **LIMITS, "bulk_lag_events": "201", "bulk_lag_age_s": ""},
+    )
+    errors = response.context["adminform"].form.errors
+    assert set(errors) == {"bulk_lag_events", "bulk_lag_age_s"}
+    assert "must not be above 200; it is 201" in str(errors["bulk_lag_events"])
+    assert "must not be above 60; it has none" in str(errors["bulk_lag_age_s"])
+
+
+def test_no_limit_of_lag_is_zero_or_less() -> None:
+    game = given_game()
+    response = olive().post(
+        address(game),
+        {"name": "N", "allowed_origins": "", **LIMITS, "bulk_lag_events": "0", "bulk_lag_age_s": "-1"},
+    )
+    assert set(response.context["adminform"].form.errors) == {"bulk_lag_events", "bulk_lag_age_s"}

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from events import keys, log
-from events.errors import LogUnavailable
+from events.errors import LogUnavailable, Overloaded
 from events.lanes import Lane
 from events.models import ApiKey, Event, Game, IdempotencyKey
 from notifications.models import FanOut, Notification, Rule
@@ -461,3 +461,21 @@ def test_no_post_is_a_server_error_and_what_is_accepted_can_be_decided(
         made = decisions(game, event=event)
         assert made
         assert {row.outcome for row in made} <= {"sent", "suppressed"}, made[0].gates
+
+
+def test_a_post_is_refused_while_its_lane_is_and_is_welcome_later(
+    game: Game, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under the same Idempotency-Key too: what was refused is not remembered as done."""
+
+    def refuse(game_id: int, lane: Lane) -> None:
+        assert (game_id, lane) == (game.pk, Lane.NORMAL)
+        raise Overloaded([lane.label], 12)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("events.pressure.admit", refuse)
+        answer = post({"Idempotency-Key": "k"})
+    assert is_problem(answer, 429, "overloaded")
+    assert answer.headers["Retry-After"] == "12"
+    assert not Event.objects.exists()
+    assert post({"Idempotency-Key": "k"}).json()["status"] == "appended"
