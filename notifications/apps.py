@@ -14,12 +14,17 @@ class NotificationsConfig(AppConfig):
         """Register the room's hub and its bulk work; its models are there only now."""
         from events.hubs.needs import register_need  # noqa: PLC0415 - as the docstring says
         from events.hubs.registry import register, register_bulk_work  # noqa: PLC0415 - as the docstring says
+        from events.replays import job  # noqa: PLC0415 - as above
         from notifications import fanout, mentions  # noqa: PLC0415 - as above
         from notifications.hubs import DECISIONS  # noqa: PLC0415 - as above
         from notifications.inbox import expiry  # noqa: PLC0415 - as above
+        from notifications.replays.again import DecideAgain  # noqa: PLC0415 - as above
+        from notifications.replays.missed import DecideMissed  # noqa: PLC0415 - as above
         from players.forgetting import register_mentions  # noqa: PLC0415 - as above
 
         register(DECISIONS)
+        job.register(DecideMissed())
+        job.register(DecideAgain())
         register_need("large audiences", fanout.needed)
         register_mentions(mentions.next_of)
         register_bulk_work("fan-out", fanout.work_for)

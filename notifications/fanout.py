@@ -42,6 +42,7 @@ class Page:
     rule: CompiledRule
     found: Reached | Missed
     keys: Sequence[str]
+    replay_id: int | None  # which replay has found it, late
 
 
 def work_for(seconds: float) -> bool:
@@ -104,7 +105,8 @@ def _decide(page: Page, ids: dict[str, int], now: datetime) -> list[Change]:
     locks = frozenset(ids.values())
     lock_players(locks)
     known = decided([page.event.id], page.keys)
-    writer, views = Writer(now=now, accounts=accounts(locks), decided=known), player_views(locks)
+    writer = Writer(now=now, accounts=accounts(locks), decided=known, replay_id=page.replay_id)
+    views = player_views(locks)
     for key in page.keys:
         decision = decide(page.rule, page.view, views[ids[key]], NO_STATE, now, reached=page.found)
         writer.note(page.event, decision, ids[key])
@@ -123,7 +125,7 @@ def _page(row: FanOut) -> Page:
     rule, view = rulebook.compiled(row.revision), event_view(event)
     found = audience(rule, view, row.now)
     keys = found.players[row.cursor : min(row.cursor + PLAYERS_A_BATCH, _end(row))]
-    return Page(event=event, view=view, rule=rule, found=found, keys=keys)
+    return Page(event=event, view=view, rule=rule, found=found, keys=keys, replay_id=row.replay_id)
 
 
 def _end(row: FanOut) -> int:

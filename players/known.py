@@ -40,6 +40,11 @@ def ensure(game_id: int, keys: Iterable[str]) -> dict[str, int]:
     return found
 
 
+def known_ids(game_id: int, keys: Iterable[str]) -> dict[str, int]:
+    """Return the ids of those of these players who are known; makes none."""
+    return _look_up(game_id, sorted(set(keys)))
+
+
 def forget() -> None:
     """Drop what is remembered (tests empty the tables between them)."""
     with _lock:

@@ -1,7 +1,7 @@
 """Reading the log once more: places in a partition, single streams, events of one type."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from django.db import connection
@@ -10,6 +10,16 @@ from events.log.logged import LoggedEvent
 from events.log.read import payload_columns, prefixes_match, select_events
 from events.log.rows import event_pk
 from events.models import Event
+
+SKEW = timedelta(minutes=1)
+"""By so much the clocks of those who append may differ."""
+
+
+class Moment(NamedTuple):
+    """When an event was recorded, and its id: a place in the order of an index."""
+
+    recorded: datetime
+    id: int
 
 
 class Place(NamedTuple):
@@ -82,21 +92,34 @@ def has_any(
 
 
 def of_type(
-    *, game_id: int, type: str, partition_id: int, after: tuple[datetime, int], until: datetime, limit: int
+    *, game_id: int, type: str, partition_id: int, span: tuple[int, int], after: Moment, limit: int
 ) -> list[LoggedEvent]:
-    """Return events of one type in one partition, by time of recording and id, after such a pair."""
-    moment, pk = after
-    adapt = connection.ops.adapt_datetimefield_value
+    """Return up to ``limit`` events of one type in ``(span]`` of a partition, after a moment, by time of recording.
+
+    That is the index's order. It is the order of offsets too, but for the few milliseconds by
+    which the clocks of those who append differ; so the next page comes after a moment, not
+    after an offset, and none is left out.
+    """
+    last = recorded_at(partition_id, span[1])
+    if last is None:
+        return []
     payload, values = payload_columns(None)
+    adapt = connection.ops.adapt_datetimefield_value
     return select_events(
         payload,
-        "game_id = %s AND type = %s AND (recorded, id) > (%s, %s) AND recorded <= %s AND id > %s AND id < %s"
+        "game_id = %s AND type = %s AND (recorded, id) > (%s, %s) AND recorded <= %s AND id > %s AND id <= %s"
         " ORDER BY recorded, id LIMIT %s",
         [
-            *values, game_id, type, adapt(moment), pk, adapt(until), event_pk(partition_id, 0),
-            event_pk(partition_id + 1, 0), limit,
+            *values, game_id, type, adapt(after.recorded), after.id, adapt(last + SKEW),
+            event_pk(partition_id, span[0]), event_pk(partition_id, span[1]), limit,
         ],
     )  # fmt: skip
+
+
+def moment_before(partition_id: int, offset: int) -> Moment:
+    """Return a moment that no event from this offset on comes before."""
+    first = recorded_at(partition_id, offset)
+    return Moment((first or datetime.max.replace(tzinfo=UTC)) - SKEW, 0)
 
 
 def last_version(game_id: int, stream: str) -> int:

@@ -10,6 +10,7 @@ from events import staff
 from events.models import Game, Replay
 from events.models.replays import OPEN, ReplayState
 from events.replays.job import job_of
+from events.replays.places import Bounds
 
 PAUSABLE = OPEN
 RESUMABLE = (ReplayState.PAUSED, ReplayState.FAILED)
@@ -30,6 +31,7 @@ def start(
     trial: bool = False,
     rate_limit: int | None = None,
     options: Mapping[str, Any] | None = None,
+    bounds: Bounds | None = None,
 ) -> Replay:
     """Make a replay that workers take up within seconds, and return it.
 
@@ -39,7 +41,7 @@ def start(
     """
     replay = Replay(
         kind=kind, game=game, target=target, stream=stream, begins=begins, ends=ends, trial=trial, by=by,
-        reason=reason, rate_limit=rate_limit, options=dict(options or {}),
+        reason=reason, rate_limit=rate_limit, options=dict(options or {}), bounds=dict(bounds or {}),
     )  # fmt: skip
     job_of(replay).begin(replay)
     replay.save()
@@ -51,6 +53,12 @@ def start(
 def pause(rows: Sequence[Replay], by: str, reason: str) -> int:
     """Pause those that wait or run, after their current step; return how many."""
     return _move(rows, PAUSABLE, "paused", by, reason, state=ReplayState.PAUSED, rate=0, pace=0)
+
+
+def pause_itself(replay: Replay, why: str) -> None:
+    """Let a replay stand until staff have seen to something; called by its job, within its step."""
+    replay.state, replay.error = ReplayState.PAUSED, why
+    _note(replay, "paused", "", why)
 
 
 @transaction.atomic

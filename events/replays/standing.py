@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from django.db.models import QuerySet
+
 from events.hubs.projection import Hub
 from events.log.logged import LoggedEvent
 from events.models import Checkpoint, DeadLetter
@@ -31,9 +33,16 @@ def hold_checkpoints(hub: Hub, partition_id: int) -> Standing:
 
     Until the transaction ends neither the live run nor a dead letter's drain moves them.
     """
-    rows = Checkpoint.objects.select_for_update(no_key=True).filter(
-        hub=hub.name, partition_id=partition_id, lane__in=hub.lanes
-    )
+    return _standing(hub, partition_id, Checkpoint.objects.select_for_update(no_key=True))
+
+
+def look_at_checkpoints(hub: Hub, partition_id: int) -> Standing:
+    """Read where a hub stands in a partition at this moment, without holding it."""
+    return _standing(hub, partition_id, Checkpoint.objects.all())
+
+
+def _standing(hub: Hub, partition_id: int, checkpoints: QuerySet[Checkpoint]) -> Standing:
+    rows = checkpoints.filter(hub=hub.name, partition_id=partition_id, lane__in=hub.lanes)
     positions = dict(rows.order_by("id").values_list("lane", "position"))
     letters = DeadLetter.objects.filter(hub=hub.name, partition_id=partition_id, resolved=None)
     parked = {

@@ -83,11 +83,12 @@ def hold(replay: Replay) -> bool:
 def _finish_step(replay: Replay, stepped: Stepped) -> None:
     now = datetime.now(UTC)
     replay.turn += 1
-    replay.tries, replay.error = 0, ""
+    replay.tries = 0
     replay.started = replay.started or now
     replay.advanced = now
     if replay.state in OPEN:  # a job may pause itself
         replay.state = ReplayState.DONE if stepped.over else ReplayState.RUNNING
+        replay.error = ""
     if replay.state == ReplayState.DONE:
         replay.finished, replay.carried, replay.done = now, "", replay.total
     pace.measure(replay, stepped.read, now)

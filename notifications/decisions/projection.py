@@ -65,6 +65,15 @@ class Decisions(Projection):
     """
 
     name = "decisions"
+    replay_id: int | None = None
+    """Which replay decides late; None for live."""
+
+    def rules(self, event: LoggedEvent) -> Sequence[CompiledRule]:
+        """Return the rules that an event meets."""
+        return rulebook.active(event.game_id).get(event.type, ())
+
+    def wrote(self, writer: Writer) -> None:
+        """Look at what was written, before commit."""
 
     def prepare(self, events: Sequence[LoggedEvent]) -> Prepared:
         """Find whom each event concerns; players appear with their first event."""
@@ -72,7 +81,7 @@ class Decisions(Projection):
         matters: list[Matter] = []
         keys = _Keys()
         for event in events:
-            matter = _matter(event, now)
+            matter = matter_of(event, self.rules(event), now)
             addressed = list(matter.addressed())
             if matters and keys.count + len(addressed) > PLAYERS_A_BATCH:
                 break
@@ -89,7 +98,7 @@ class Decisions(Projection):
         views = player_views(prepared.locks)
         taken: Sequence[Matter] = matters[: len(events)]
         known = decided(matter.event.id for matter in taken if matter.found)
-        writer = Writer(now=now, accounts=accounts(prepared.locks), decided=known)
+        writer = Writer(now=now, accounts=accounts(prepared.locks), decided=known, replay_id=self.replay_id)
         desk = _Desk(writer=writer, ids=ids, views=views)
         for matter in taken:
             if matter.event.type == ERASED:
@@ -97,7 +106,9 @@ class Decisions(Projection):
             for rule, found in matter.found:
                 desk.decide(matter, rule, found)
         go_on(account.id for account in writer.touched.values() if account.erased)
-        return partial(publish, changes) if (changes := writer.write()) else None
+        changes = writer.write()
+        self.wrote(writer)
+        return partial(publish, changes) if changes else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +125,7 @@ class _Desk:
         if found.record is not None:
             self.writer.note(event, found.record, None)
         if is_large(found):
-            _fan_out(event, rule, len(found.players), now)
+            _fan_out(event, rule, len(found.players), self.writer)
             return
         for key in found.players:
             player_id = self.ids[event.game_id, key]
@@ -149,10 +160,11 @@ def is_large(found: Reached | Missed) -> bool:
     return len(found.players) > PLAYERS_A_BATCH
 
 
-def _matter(event: LoggedEvent, now: datetime) -> Matter:
+def matter_of(event: LoggedEvent, rules: Sequence[CompiledRule], now: datetime) -> Matter:
+    """Return an event with whom each of these rules reaches by it."""
     view = event_view(event)
-    rules = [rule for rule in rulebook.active(event.game_id).get(event.type, ()) if _may(rule, event)]
-    return Matter(event=event, view=view, found=tuple((rule, audience(rule, view, now)) for rule in rules))
+    found = tuple((rule, audience(rule, view, now)) for rule in rules if _may(rule, event))
+    return Matter(event=event, view=view, found=found)
 
 
 def _may(rule: CompiledRule, event: LoggedEvent) -> bool:
@@ -160,16 +172,18 @@ def _may(rule: CompiledRule, event: LoggedEvent) -> bool:
     return rule.event_type != POSTED["event_type"] or event.source.startswith("clarion:")
 
 
-def _fan_out(event: LoggedEvent, rule: CompiledRule, total: int, now: datetime) -> None:
+def _fan_out(event: LoggedEvent, rule: CompiledRule, total: int, writer: Writer) -> None:
+    writer.left_to_pages += total
     FanOut.objects.bulk_create(
         [
             FanOut(
                 game_id=event.game_id,
                 revision_id=rule.revision_id,
                 event_id=event.id,
-                now=now,
+                now=writer.now,
                 total=total,
-                created=now,
+                created=writer.now,
+                replay_id=writer.replay_id,
             )
         ],
         ignore_conflicts=True,

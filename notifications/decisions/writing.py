@@ -39,6 +39,8 @@ class Writer:
     notifications: list[Notification] = field(default_factory=list)
     touched: dict[int, Account] = field(default_factory=dict)
     repeated: int = 0
+    left_to_pages: int = 0  # players of large audiences
+    replay_id: int | None = None  # which replay decides late
 
     def note(self, event: LoggedEvent, decision: engine.Decision, player_id: int | None) -> None:
         """Take one decision; a sent one takes the player's next number and sequence."""
@@ -64,6 +66,7 @@ class Writer:
                 place=account.decisions if account else None,
                 profile_revision=decision.profile_revision,
                 now=decision.now,
+                replay_id=self.replay_id,
             )
         )
 
@@ -108,7 +111,7 @@ class Writer:
 
     def write(self) -> list[Change]:
         """Write everything, and return the hints to publish after commit."""
-        if self.repeated:
+        if self.repeated and self.replay_id is None:
             log.warning("decisions.repeated", count=self.repeated)
         Decision.objects.bulk_create(self.decisions)
         Notification.objects.bulk_create(self.notifications)

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from django.db import models
 
-from events.models import Event, Game
+from events.models import Event, Game, Replay
 from notifications.models.rules import Rule, RuleRevision
 from players.models import Player
 
@@ -56,6 +56,15 @@ class Decision(models.Model):
     place = models.PositiveBigIntegerField(null=True, help_text="Place among the player's decisions, from 1.")
     profile_revision = models.PositiveBigIntegerField(default=0)
     now = models.DateTimeField(help_text="The time that the gates compared with.")
+    replay = models.ForeignKey(
+        Replay,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        null=True,
+        related_name="+",
+        help_text="Which replay has decided it, late; empty for live.",
+    )
 
     class Meta:
         constraints: ClassVar = [
@@ -66,6 +75,11 @@ class Decision(models.Model):
             # For the console's lists: the newest of a game, and of a rule by outcome.
             models.Index(fields=["game", "now", "id"], name="decision_by_time"),
             models.Index(fields=["rule", "outcome", "now", "id"], name="decision_by_rule"),
+            models.Index(
+                fields=["replay", "now", "id"],
+                name="decision_by_replay",
+                condition=models.Q(replay__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -88,6 +102,15 @@ class FanOut(models.Model):
     )
     created = models.DateTimeField()
     finished = models.DateTimeField(null=True)
+    replay = models.ForeignKey(
+        Replay,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        null=True,
+        related_name="+",
+        help_text="Which replay has found it, late; empty for live.",
+    )
 
     class Meta:
         constraints: ClassVar = [
