@@ -8,6 +8,7 @@ from events.hubs.claim import make_missing, work_waits
 from events.hubs.registry import bulk_work, hubs
 from events.hubs.run import run
 from events.lanes import Lane
+from events.log import witnesses
 from events.replays import work
 
 BULK_WORK_S = 0.5
@@ -35,6 +36,7 @@ def sweep() -> None:
                 hints.wake(hub.name, lane)
     progress.settle()
     pressure.standing()
+    witnesses.take()
     outbox.flush()  # last: a log that is not available must not keep the hubs asleep
 
 

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from events import staff
 from notifications import rulebook
@@ -38,7 +39,10 @@ def switch(rules: Sequence[Rule], by: str, reason: str, *, enabled: bool) -> int
     ids = [rule.pk for rule in rules]
     changing = Rule.objects.filter(id__in=ids, builtin=False, enabled=not enabled).order_by("id")
     changed = list(changing.select_for_update())
-    Rule.objects.filter(id__in=[rule.pk for rule in changed]).update(enabled=enabled)
+    Rule.objects.filter(id__in=[rule.pk for rule in changed]).update(
+        enabled=enabled,
+        updated=timezone.now(),  # as save() would: verify asks since when a rule is as it is
+    )
     for rule in changed:
         what = "rule.enabled" if enabled else "rule.disabled"
         staff.note(rule.game_id, what, by, rule=rule.slug, reason=reason)

@@ -6,6 +6,7 @@ from events.models.hubs import Checkpoint, DeadLetter
 from events.models.log import Event, OutboxEvent, Partition
 from events.models.replays import Replay
 from events.models.storage import StorageSample
+from events.models.witnesses import Witness
 
 __all__ = [
     "ApiKey",
@@ -21,4 +22,5 @@ __all__ = [
     "RefusedLane",
     "Replay",
     "StorageSample",
+    "Witness",
 ]
