@@ -106,6 +106,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _item("Checkpoints", "flag", "events_checkpoint"),
                     _item("Dead letters", "mark_email_unread", "events_deadletter"),
+                    _item("Replays", "replay", "events_replay"),
                     _item("Large audiences", "groups", "notifications_fanout"),
                     _item("Gateways", "router", "players_gateway"),
                     _item("Schedules", "schedule", "django_celery_beat_periodictask"),

@@ -28,6 +28,14 @@ class Job:
     """What staff read, such as "rebuild"."""
     unit: str = "places of the log"
     """What ``done`` and ``total`` count."""
+    takes_stream: bool = False
+    """Whether it can be narrowed to one stream."""
+    takes_end: bool = True
+    """Whether it can end before where its hub stands."""
+
+    def targets(self) -> list[str]:
+        """Return what staff may begin it for by hand."""
+        return []
 
     def begin(self, replay: Replay) -> None:
         """Find out from where to where it goes: ``bounds``, ``cursor`` and ``total``. Writes nothing else.
@@ -67,6 +75,21 @@ def job_of(replay: Replay) -> Job:
         return _jobs[replay.kind]
     except KeyError:
         raise LookupError(f"no app has registered replays of kind {replay.kind!r}") from None
+
+
+def offers() -> list[tuple[str, str]]:
+    """Return what staff may begin by hand: (kind:target, title) pairs."""
+    return [
+        (f"{job.kind}:{target}", f"{job.title}: {target}")
+        for job in _jobs.values()
+        for target in job.targets()
+    ]
+
+
+def unit_of(replay: Replay) -> str:
+    """Return what its progress counts."""
+    job = _jobs.get(replay.kind)
+    return job.unit if job else Job.unit
 
 
 def title_of(replay: Replay) -> str:

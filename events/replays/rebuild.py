@@ -19,7 +19,7 @@ from events.faults import is_transient
 from events.log.logged import LoggedEvent
 from events.log.replaying import stream_after
 from events.models import Replay
-from events.replays.fold import Fold, fold_of
+from events.replays.fold import Fold, fold_of, folds
 from events.replays.job import Job, Stepped
 from events.replays.pace import at_once
 from events.replays.places import bounds_between, length, reached, spot_of
@@ -41,6 +41,12 @@ class Rebuild(Job):
 
     kind = KIND
     title = "Rebuild"
+    takes_stream = True
+    takes_end = False
+
+    def targets(self) -> list[str]:
+        """Return the folds."""
+        return sorted(folds())
 
     def begin(self, replay: Replay) -> None:
         """Find the part of each partition that its hub has processed."""

@@ -1,7 +1,8 @@
 """The notifications room in the operations console."""
 
-from notifications.admin import decisions, fanouts, inbox, links, revisions, rules
+from notifications.admin import decisions, fanouts, inbox, links, missed, revisions, rules
 
 links.add()
+missed.add_reports()
 
-__all__ = ["decisions", "fanouts", "inbox", "links", "revisions", "rules"]
+__all__ = ["decisions", "fanouts", "inbox", "links", "missed", "revisions", "rules"]

@@ -28,7 +28,7 @@ COLOURS = {
 }
 LISTED = (
     "game_id", "now", "outcome", "gates", "place", "player_key", "notification_uid", "profile_revision", "rule__slug",
-    "revision__number", "event__type", "player__key",
+    "revision__number", "event__type", "player__key", "replay_id",
 )  # fmt: skip
 
 
@@ -90,9 +90,10 @@ class DecisionAdmin(LargeTable, ReadOnlyAdmin):
     list_display_links = ("decided",)
     list_filter = (GameChosen, RuleChosen, OutcomeChosen, DecidedUntil)
     ordering = ("-now", "-id")
-    lookups = frozenset(
-        {"game__id__exact", "rule__id__exact", "outcome", "until", "player__id__exact", "event__id__exact"}
-    )
+    lookups = frozenset({
+        "game__id__exact", "rule__id__exact", "outcome", "until", "player__id__exact", "event__id__exact",
+        "replay__id__exact",
+    })  # fmt: skip
     search_fields = ("player_key",)
     search_help_text = "a player's whole id, or the id of a notification"
     fieldsets = (
@@ -109,6 +110,7 @@ class DecisionAdmin(LargeTable, ReadOnlyAdmin):
                     "decided_at",
                     "place",
                     "profile",
+                    "late",
                 )
             },
         ),
@@ -139,6 +141,8 @@ class DecisionAdmin(LargeTable, ReadOnlyAdmin):
             return [_limited(found.filter(event_id=event).order_by("rule_id", "player_key"), request)]
         if (player := asked_id(request, "player__id__exact")) is not None:
             return [_limited(found.filter(player_id=player).order_by("-place"), request)]
+        if (replay := asked_id(request, "replay__id__exact")) is not None:
+            return [_limited(found.filter(replay_id=replay), request)]
         rule, outcome = asked_id(request, "rule__id__exact"), _outcome(request)
         if rule is None and outcome is None:
             return [found.filter(game_id=game) for game in games]
@@ -197,6 +201,11 @@ class DecisionAdmin(LargeTable, ReadOnlyAdmin):
     def profile(self, obj: Decision) -> str:
         """Say with which state of the profile it was decided."""
         return f"revision {obj.profile_revision}" if obj.profile_revision else "none yet"
+
+    @display(description="made late")
+    def late(self, obj: Decision) -> Cell:
+        """Link to the replay that has decided it; live's decisions have none."""
+        return link_to(obj.replay, f"by replay {obj.replay_id}") if obj.replay else EMPTY
 
     @display(description="why")
     def why(self, obj: Decision) -> Cell:

@@ -19,7 +19,7 @@ from events.admin.filters import ExactText
 from events.admin.lists import ConsoleAdmin
 from events.models import Event, Game
 from notifications import editing, rulebook
-from notifications.admin import problems, wording
+from notifications.admin import missed, problems, wording
 from notifications.admin.forms import RuleForm, TemplateForm, TemplateFormSet
 from notifications.admin.preview import preview
 from notifications.models import Decision, Rule, RuleRevision, RuleTemplate
@@ -95,7 +95,7 @@ class RuleAdmin(ConsoleAdmin):
     sortable_by = ()
     inlines = (TemplateInline,)
     actions = ("enable", "disable")
-    actions_detail = ("enable_this", "disable_this")
+    actions_detail = ("enable_this", "disable_this", "decide_missed_this")
     warn_unsaved_form = True
     change_form_before_template = "admin/console/rule_seen.html"
     change_form_outer_after_template = "admin/console/rule_preview.html"
@@ -141,7 +141,12 @@ class RuleAdmin(ConsoleAdmin):
     def get_urls(self) -> list[URLPattern]:
         """Add the preview."""
         view = self.admin_site.admin_view(partial(preview, self))
-        return [path("preview/", view, name="notifications_rule_preview"), *super().get_urls()]
+        real = self.admin_site.admin_view(partial(missed.ask_for_real, self))
+        return [
+            path("preview/", view, name="notifications_rule_preview"),
+            path("missed/<int:trial_id>/", real, name="notifications_rule_missed"),
+            *super().get_urls(),
+        ]
 
     def has_change_permission(self, request: HttpRequest, obj: Rule | None = None) -> bool:
         """Refuse to edit what is built in."""
@@ -212,6 +217,11 @@ class RuleAdmin(ConsoleAdmin):
     def disable_this(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Stop this rule."""
         return ask_about_one(self, request, self.get_object(request, object_id), DISABLE)
+
+    @action(description="Decide what was missed…", url_path="missed", icon="history", permissions=["operate"])
+    def decide_missed_this(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Count what this rule has missed, before anything is decided."""
+        return missed.ask_for_trial(self, request, self.get_object(request, object_id))
 
     @display(description="game", ordering="game__slug")
     def in_game(self, obj: Rule) -> Cell:

@@ -48,7 +48,11 @@ class DecideAgain(Job):
     """What all rules would decide now, compared with the stored decisions."""
 
     kind = KIND
-    title = "Dry run of decisions"
+    title = "Decide again, as a dry run"
+
+    def targets(self) -> list[str]:
+        """Return the hub."""
+        return [DECISIONS.name]
 
     def begin(self, replay: Replay) -> None:
         """Find the part of each partition that the hub has passed."""

@@ -23,7 +23,7 @@ from django_celery_beat.models import (
 from config.console import pulse
 from events import keys, outbox
 from events.lanes import Lane
-from events.models import ApiKey, Checkpoint, DeadLetter, EventType, Game, OutboxEvent
+from events.models import ApiKey, Checkpoint, DeadLetter, EventType, Game, OutboxEvent, Replay
 from notifications import announcements
 from notifications.models import Decision, FanOut, Notification, RuleRevision
 from players import tokens
@@ -37,7 +37,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 LEVERS = (
     'name="_save"', 'name="_continue"', 'name="_addanother"', 'name="action"', "Delete", "Erase…", "Block…", "Unblock…",
-    "Revoke…", "Retire…", "Enable…", "Disable…", "Bring back…", "/add/",
+    "Revoke…", "Retire…", "Enable…", "Disable…", "Bring back…", "Cancel…", "Change rate…",
+    "Decide what was missed…", "/add/",
 )  # fmt: skip
 
 
@@ -75,6 +76,7 @@ def game() -> Game:
         hub="decisions", game=game, partition=event.partition, lane=Lane.NORMAL, stream="mallory", version=1,
         event_offset=event.offset, event_type="level.reached", cause="KeyError", traceback="here", tries=3,
     )  # fmt: skip
+    Replay.objects.create(game=game, kind="rebuild", target="profiles", by="olive", reason="to see")
     outbox.write(
         game_id=game.id, event_id="staff:1", type="staff.tried", stream="staff", data={"by": "olive"}
     )
