@@ -4,6 +4,8 @@
 one process on SQLite below ``CLARION_DATA``.
 """
 
+import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +151,9 @@ if CLARION_SERVICES:
     DATABASES["default"]["OPTIONS"] = {
         # A machine that is gone without a word is noticed within seconds:
         "connect_timeout": 3,
+        "application_name": f"clarion {CLARION_ROLE} {socket.gethostname()}:{os.getpid()}"[
+            :63
+        ],  # who holds a lock
         "keepalives": 1,
         "keepalives_idle": 10,
         "keepalives_interval": 5,

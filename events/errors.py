@@ -16,6 +16,7 @@ EventsError
 │   ├── IdempotencyReused     it came with another payload before: 422
 │   └── IdempotencyRunning    its first request is still being worked on: 409
 ├── StillNeeded           a payload cannot be erased yet: somebody still reads it
+├── LockStays             somebody's lock could not be ended; the text says what to do
 ├── AppendOnly            the ORM was asked to change what is never changed
 └── StartOver             a batch must be begun again; nothing was written
 """
@@ -152,6 +153,10 @@ class IdempotencyRunning(IdempotencyRefused):
 
     def __init__(self) -> None:
         super().__init__("the first request with this Idempotency-Key is still running; come back in 1 s")
+
+
+class LockStays(EventsError):
+    """A connection that holds a lock was not ended; the text says why, and what to do."""
 
 
 class AppendOnly(EventsError):

@@ -15,13 +15,25 @@ def _nothing_stays_in_the_process() -> Iterator[None]:
     """Stop the append thread (its connection would outlive the test) and forget remembered rows."""
     yield
     from events import games, keys, pressure, ratelimit  # noqa: PLC0415 - Django's apps are loaded only now
+    from events.hubs import sampling  # noqa: PLC0415 - as above
     from events.log import partitions  # noqa: PLC0415 - as above
     from events.log.appending import committer  # noqa: PLC0415 - as above
     from notifications import rulebook  # noqa: PLC0415 - as above
     from players import known, origins, tokens  # noqa: PLC0415 - as above
 
     committer.stop()
-    for remembering in (games, keys, pressure, ratelimit, partitions, rulebook, known, origins, tokens):
+    for remembering in (
+        games,
+        keys,
+        pressure,
+        ratelimit,
+        sampling,
+        partitions,
+        rulebook,
+        known,
+        origins,
+        tokens,
+    ):
         remembering.forget()
 
 

@@ -16,12 +16,12 @@ def _may_view(app: str, model: str) -> Callable[[HttpRequest], bool]:
     )
 
 
-def _item(title: str, icon: str, name: str) -> dict[str, Any]:
+def _item(title: str, icon: str, name: str, page: str = "changelist") -> dict[str, Any]:
     app, _, model = name.rpartition("_")
     return {
         "title": title,
         "icon": icon,
-        "link": reverse_lazy(f"admin:{name}_changelist"),
+        "link": reverse_lazy(f"admin:{name}_{page}"),
         "permission": _may_view(app, model),
     }
 
@@ -104,7 +104,8 @@ UNFOLD: dict[str, Any] = {
             {
                 "title": "Operations",
                 "items": [
-                    _item("Checkpoints", "flag", "events_checkpoint"),
+                    _item("Hubs", "hub", "events_checkpoint"),
+                    _item("Locks", "lock", "events_partition", "locks"),
                     _item("Dead letters", "mark_email_unread", "events_deadletter"),
                     _item("Replays", "replay", "events_replay"),
                     _item("Large audiences", "groups", "notifications_fanout"),

@@ -65,6 +65,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         finally:
             self._restore_durability()
 
+    def turn_held(self) -> tuple[str, float] | None:
+        """Return who writes to this database now, by the name of its thread, and for how many seconds."""
+        return self._fair_lock.held()
+
     def take_turn(self) -> None:
         """Wait for the lock.
 

@@ -1,6 +1,7 @@
 """A first-come, first-served lock for one process's writers."""
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -11,6 +12,7 @@ class _Ticket:
     def __init__(self, abandoned: Callable[[], None]) -> None:
         self.thread = threading.current_thread()
         self.turn = threading.Event()
+        self.since = 0.0
         self.abandoned = abandoned
 
 
@@ -56,6 +58,12 @@ class FairLock:
             self._holder = None
             self._hand_on_if_free()
 
+    def held(self) -> tuple[str, float] | None:
+        """Return the name of the thread that has the turn, and for how many seconds; None while it is free."""
+        with self._mutex:
+            holder = self._holder
+            return None if holder is None else (holder.thread.name, time.monotonic() - holder.since)
+
     def _leave(self, ticket: _Ticket) -> None:
         with self._mutex:
             if ticket.turn.is_set():
@@ -70,4 +78,5 @@ class FairLock:
             self._holder = None
         if self._holder is None and self._waiting:
             self._holder = self._waiting.popleft()
+            self._holder.since = time.monotonic()
             self._holder.turn.set()

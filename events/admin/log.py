@@ -1,11 +1,13 @@
 """The log, read-only, and what waits to get into it."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import action, display
 
@@ -15,6 +17,7 @@ from events.admin.confirming import Lever, ask_about_one
 from events.admin.filters import ExactText, Until
 from events.admin.finding import find
 from events.admin.lists import LargeTable, ReadOnlyAdmin, asked_games, asked_text
+from events.admin.locks import end_view, locks_view
 from events.errors import StillNeeded
 from events.log.erasing import recorded_at
 from events.models import Event, OutboxEvent, Partition
@@ -210,6 +213,17 @@ class PartitionAdmin(ReadOnlyAdmin):
     fields = readonly_fields = ("game", "number", "head", "urgent_head", "normal_head", "bulk_head")
     sortable_by = ()
     empty_hint = "Partitions are made with a game."
+
+    def get_urls(self) -> list[Any]:
+        """Add the screen of whoever holds a partition, and the lever on it."""
+        view = self.admin_site.admin_view
+        return [
+            path("locks/", view(partial(locks_view, self)), name="events_partition_locks"),
+            path(
+                "locks/<int:pid>/<str:started>/", view(partial(end_view, self)), name="events_partition_end"
+            ),
+            *super().get_urls(),
+        ]
 
 
 class OutboxWaiting(admin.SimpleListFilter):

@@ -14,7 +14,7 @@ from django.db import Error, close_old_connections, connection
 
 from events.faults import is_transient
 from events.hubs import claim as claims
-from events.hubs import metrics
+from events.hubs import metrics, sampling
 from events.hubs.registry import bulk_work, hubs
 from events.hubs.run import run
 from events.lanes import Lane
@@ -81,6 +81,8 @@ def _watch(watch: Watch, stop: threading.Event) -> None:
                 _make_checkpoints()
                 new_hubs = False
             watch.look()
+            if watch.lane == Lane.NORMAL:
+                sampling.sample()
         except Error as error:
             if not is_transient(error):
                 log.exception("age.failed", lane=watch.lane.label)

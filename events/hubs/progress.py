@@ -1,9 +1,8 @@
 """How far hubs are: lag by lane in events and in age, and waiting for a place in the log."""
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection
@@ -13,6 +12,9 @@ from events.lanes import Lane
 from events.log.read import lane_count_column, lane_head_column
 from events.models import Checkpoint
 
+STALLED_S = {Lane.URGENT: 5.0, Lane.NORMAL: 10.0, Lane.BULK: 60.0}
+"""A checkpoint whose work waits and which has not moved for longer than this is stalled."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Lag:
@@ -20,9 +22,14 @@ class Lag:
 
     hub: str
     lane: int
-    waiting: int  # partitions with work
+    partitions: int  # that it follows
+    waiting: int  # of them have work
+    paused: int  # of them are paused
+    stalled: int  # of them have work, are not paused, and have stood still for too long
     events: int  # that the hub has not passed, in all of them: exact, and nothing is counted for it
     oldest_s: float  # age of the oldest event that waits; 0 when none does
+    passed: int  # events passed in all; its growth is the rate
+    moved_s: float  # since when no checkpoint of it has moved
 
 
 def lags() -> list[Lag]:
@@ -31,18 +38,30 @@ def lags() -> list[Lag]:
 
 
 def _lags_of(lane: Lane) -> list[Lag]:
+    still = moment_text(datetime.now(UTC) - timedelta(seconds=STALLED_S[lane]))
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT c.hub, count(*) FILTER (WHERE {behind(lane)}), sum({lag_in_events(lane)}), min({oldest(lane)})"  # noqa: S608 - our columns
-            " FROM events_checkpoint c JOIN events_partition p ON p.id = c.partition_id"
-            " WHERE c.lane = %s GROUP BY c.hub ORDER BY c.hub",
-            [lane],
+            f"WITH c AS MATERIALIZED (SELECT c.hub, c.paused, c.passed, c.advanced, {behind(lane)} AS waits,"  # noqa: S608 - our columns
+            f" {lag_in_events(lane)} AS events, {oldest(lane)} AS recorded"
+            " FROM events_checkpoint c JOIN events_partition p ON p.id = c.partition_id WHERE c.lane = %s)"
+            " SELECT hub, count(*), count(*) FILTER (WHERE waits), count(*) FILTER (WHERE paused),"
+            " count(*) FILTER (WHERE waits AND NOT paused AND recorded < %s AND advanced < %s),"
+            " sum(events), min(recorded), sum(passed), max(advanced) FROM c GROUP BY hub ORDER BY hub",
+            [lane, still, still],
         )
-        rows: Sequence[tuple[str, int, int, datetime | str | None]] = cursor.fetchall()
+        rows = cursor.fetchall()
     return [
-        Lag(hub=hub, lane=lane, waiting=waiting, events=int(events), oldest_s=age_of(recorded))
-        for hub, waiting, events, recorded in rows
-    ]
+        Lag(
+            hub=hub, lane=lane, partitions=partitions, waiting=waiting, paused=paused, stalled=stalled,
+            events=int(events), oldest_s=age_of(recorded), passed=int(passed), moved_s=age_of(advanced),
+        )
+        for hub, partitions, waiting, paused, stalled, events, recorded, passed, advanced in rows
+    ]  # fmt: skip
+
+
+def moment_text(moment: datetime) -> datetime | str | None:
+    """Return a time as this database's raw cursors take it."""
+    return connection.ops.adapt_datetimefield_value(moment)
 
 
 def behind(lane: Lane) -> str:
@@ -70,11 +89,12 @@ def oldest(lane: Lane) -> str:
 
 
 def age_of(recorded: datetime | str | None) -> float:
-    """Return how many seconds ago that was; 0 for nothing. SQLite gives its times as text."""
+    """Return how many seconds ago that was; 0 for nothing. SQLite's raw times are text, or without a zone."""
     if recorded is None:
         return 0.0
-    moment = datetime.fromisoformat(recorded).replace(tzinfo=UTC) if isinstance(recorded, str) else recorded
-    return max(0.0, (datetime.now(UTC) - moment).total_seconds())
+    moment = datetime.fromisoformat(recorded) if isinstance(recorded, str) else recorded
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (datetime.now(UTC) - aware).total_seconds())
 
 
 def settle() -> int:

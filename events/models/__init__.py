@@ -2,7 +2,7 @@
 
 from events.models.erasures import Erasure
 from events.models.games import ApiKey, EventType, Game, IdempotencyKey, RefusedLane
-from events.models.hubs import Checkpoint, DeadLetter
+from events.models.hubs import Checkpoint, DeadLetter, LaneSample
 from events.models.log import Event, OutboxEvent, Partition
 from events.models.replays import Replay
 from events.models.storage import StorageSample
@@ -17,6 +17,7 @@ __all__ = [
     "EventType",
     "Game",
     "IdempotencyKey",
+    "LaneSample",
     "OutboxEvent",
     "Partition",
     "RefusedLane",

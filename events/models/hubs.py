@@ -58,7 +58,29 @@ class Checkpoint(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.hub} {self.partition_id} {self.get_lane_display()}"
+        return f"{self.hub} {self.partition.game.slug}/{self.partition.number} {self.get_lane_display()}"
+
+
+class LaneSample(models.Model):
+    """How far a hub was in one lane, every five seconds for ten minutes: for rates and trends at once."""
+
+    hub = models.CharField(max_length=40)
+    lane = models.PositiveSmallIntegerField(choices=Lane)
+    tick = models.PositiveBigIntegerField(
+        help_text="Which five seconds, since 1970: whoever is first writes it."
+    )
+    at = models.DateTimeField()
+    passed = models.PositiveBigIntegerField(help_text="Events passed in all.")
+    events = models.PositiveBigIntegerField(help_text="The lag in events.")
+
+    class Meta:
+        ordering: ClassVar = ["tick", "hub", "lane"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["tick", "hub", "lane"], name="lane_sample_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.hub} {self.get_lane_display()} {self.at:%H:%M:%S}"
 
 
 class DeadLetter(models.Model):
