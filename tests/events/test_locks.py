@@ -9,6 +9,7 @@ import orjson
 import pytest
 from django.db import connection, transaction
 from django.urls import reverse
+from psycopg import OperationalError
 
 from events import locks
 from events.errors import LockStays
@@ -48,7 +49,7 @@ class Other:
     def lives(self) -> bool:
         try:
             self.do("SELECT 1")
-        except Exception:
+        except OperationalError:
             return False
         return True
 
