@@ -44,8 +44,8 @@ def _lags_of(lane: Lane) -> list[Lag]:
             f"WITH c AS MATERIALIZED (SELECT c.hub, c.paused, c.passed, c.advanced, {behind(lane)} AS waits,"  # noqa: S608 - our columns
             f" {lag_in_events(lane)} AS events, {oldest(lane)} AS recorded"
             " FROM events_checkpoint c JOIN events_partition p ON p.id = c.partition_id WHERE c.lane = %s)"
-            " SELECT hub, count(*), count(*) FILTER (WHERE waits), count(*) FILTER (WHERE paused),"
-            " count(*) FILTER (WHERE waits AND NOT paused AND recorded < %s AND advanced < %s),"
+            " SELECT hub, sum(1), sum(CASE WHEN waits THEN 1 ELSE 0 END), sum(CASE WHEN paused THEN 1 ELSE 0 END),"
+            " sum(CASE WHEN waits AND NOT paused AND recorded < %s AND advanced < %s THEN 1 ELSE 0 END),"
             " sum(events), min(recorded), sum(passed), max(advanced) FROM c GROUP BY hub ORDER BY hub",
             [lane, still, still],
         )
