@@ -3,6 +3,7 @@
 import importlib
 
 from django.apps import AppConfig
+from django.conf import settings
 
 
 class ConfigConfig(AppConfig):
@@ -15,3 +16,5 @@ class ConfigConfig(AppConfig):
         """Register the checks, and the Celery app: without it hints would go to Celery's default broker."""
         importlib.import_module("config.checks")
         importlib.import_module("config.celery")
+        if settings.CLARION_SERVICES and settings.CLARION_ENTRY != "tests":
+            importlib.import_module("config.lineage").follow()

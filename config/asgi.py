@@ -14,6 +14,7 @@ import threading  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.conf import settings  # noqa: E402
 
+from config import lineage  # noqa: E402
 from config.checks import refuse_to_start  # noqa: E402
 from config.draining import Draining  # noqa: E402
 from config.modes import refuse_by_accident  # noqa: E402
@@ -24,5 +25,6 @@ refuse_by_accident("web", services=settings.CLARION_SERVICES, entry=settings.CLA
 if settings.CLARION_SERVICES and settings.CLARION_ENTRY != "tests":
     refuse_to_start("the ASGI application")
     ageing.start(threading.Event())
+    lineage.start(threading.Event())
 
 application = Draining(ProtocolTypeRouter({"http": http, "websocket": URLRouter(websocket_urlpatterns)}))

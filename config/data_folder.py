@@ -42,6 +42,7 @@ class DataFolder:
         self.backups = path / "backups"
         self._version = path / "version"
         self._secrets = path / "secrets.json"
+        self._lineage = path / "lineage.json"
 
     def secrets(self) -> dict[str, str]:
         """Return the secrets; those that are missing are made, in a file that only its owner reads.
@@ -97,6 +98,28 @@ class DataFolder:
     def record_version(self, ours: str) -> None:
         """Note that this version has written here."""
         self._version.write_text(f"{ours}\n")
+
+    def ticks(self) -> int | None:
+        """Return the number to which the database had come when this folder was told last; None when never."""
+        ticks = self._told().get("ticks")
+        return ticks if isinstance(ticks, int) else None
+
+    def moved(self) -> bool:
+        """Tell whether the database is another file than the one that was here: a copy was put in its place."""
+        return self._told().get("inode") != self.database.stat().st_ino
+
+    def record_ticks(self, ticks: int) -> None:
+        """Note how far the database is, and which file it is."""
+        draft = self._lineage.with_suffix(".draft")
+        draft.write_text(json.dumps({"ticks": ticks, "inode": self.database.stat().st_ino}))
+        draft.replace(self._lineage)
+
+    def _told(self) -> dict[str, object]:
+        try:
+            found = json.loads(self._lineage.read_text())
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
     def _make(self) -> None:
         self.path.mkdir(parents=True, exist_ok=True)

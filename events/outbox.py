@@ -32,11 +32,13 @@ def write(
     stream: str,
     data: Mapping[str, Any],
     lane: Lane = Lane.URGENT,
+    soon: bool = True,
 ) -> None:
     """Write an event into the current transaction; it is appended right after commit, or by the sweep.
 
     ``event_id`` must follow from the change, such as ``claim:<notification>``; the same id
-    again does nothing.
+    again does nothing. ``soon=False`` leaves it to the sweep, for callers in whose place nothing can be
+    appended.
     """
     OutboxEvent.objects.bulk_create(
         [
@@ -51,7 +53,8 @@ def write(
         ],
         ignore_conflicts=True,
     )
-    transaction.on_commit(partial(_flush_soon), robust=True)
+    if soon:
+        transaction.on_commit(partial(_flush_soon), robust=True)
 
 
 def flush(limit: int = BATCH) -> int:

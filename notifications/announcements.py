@@ -14,7 +14,7 @@ from notifications.errors import AnnouncementEnded
 from notifications.frames import Item, announcements_frame
 from notifications.models import Announcement, AnnouncementRead
 from notifications.models.inbox import Gone
-from notifications.push import publish_announcement
+from notifications.push import Announced, publish_announcement
 
 EDITABLE = frozenset({"category", "title", "body", "data", "actions", "expires"})
 
@@ -24,8 +24,9 @@ def put(game_id: int, *, title: str, **fields: Any) -> Announcement:
     _known(fields)
     made = Announcement(uid=uuid.uuid4(), game_id=game_id, title=title, created=datetime.now(UTC), **fields)
     with transaction.atomic(durable=True):
-        row = _save(made, _locked(game_id))
-    return _push(row)
+        game = _locked(game_id)
+        row = _save(made, game)
+    return _push(row, game)
 
 
 def update(announcement: Announcement, **fields: Any) -> Announcement:
@@ -43,7 +44,7 @@ def update(announcement: Announcement, **fields: Any) -> Announcement:
         for name, value in fields.items():
             setattr(row, name, value)
         _save(row, game)
-    return _push(row)
+    return _push(row, game)
 
 
 def end(announcement: Announcement) -> Announcement:
@@ -55,7 +56,7 @@ def end(announcement: Announcement) -> Announcement:
             return row
         row.gone, row.gone_at = Gone.WITHDRAWN, datetime.now(UTC)
         _save(row, game)
-    return _push(row)
+    return _push(row, game)
 
 
 def current(game_id: int) -> list[Announcement]:
@@ -110,9 +111,9 @@ def _save(row: Announcement, game: Game) -> Announcement:
     return row
 
 
-def _push(row: Announcement) -> Announcement:
+def _push(row: Announcement, game: Game) -> Announcement:
     frame = announcements_frame(row.seq - 1, row.seq, [item(row)], datetime.now(UTC))
-    publish_announcement(row.game_id, row.seq - 1, row.seq, frame)
+    publish_announcement(Announced(row.game_id, row.seq - 1, row.seq, frame, game.epoch))
     return row
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 from django.db import connection
+from django.db.models import F
 
 from notifications.frames import Item, Marks, changes_frame
 from notifications.push import Change
@@ -37,6 +38,7 @@ class Account:
     read_through: int
     read_seq: int
     read_at: datetime | None
+    epoch: int = 0  # names the numbering of head
     began: int = 0  # head before this transaction
     items: dict[Any, Item] = field(default_factory=dict)  # by uid, each with its latest state
     moved: set[str] = field(default_factory=set)
@@ -67,12 +69,14 @@ class Account:
             moved=sorted(self.moved),
             announcements_read=self.announcements_read,
         )
-        return Change(self.id, self.began, self.head, frame, tuple(self.traces))
+        return Change(self.id, self.began, self.head, frame, tuple(self.traces), self.epoch)
 
 
 def accounts(player_ids: Iterable[int]) -> dict[int, Account]:
     """Read players' counters. Their rows must be locked already."""
-    rows = Player.objects.filter(id__in=list(player_ids)).values("id", "game_id", "key", "erased", *COLUMNS)
+    rows = Player.objects.filter(id__in=list(player_ids)).values(
+        "id", "game_id", "key", "erased", *COLUMNS, epoch=F("game__epoch")
+    )
     return {
         row["id"]: Account(**{**row, "erased": row["erased"] is not None}, began=row["head"]) for row in rows
     }

@@ -3,6 +3,7 @@
 from events.models.erasures import Erasure
 from events.models.games import ApiKey, EventType, Game, IdempotencyKey, RefusedLane
 from events.models.hubs import Checkpoint, DeadLetter, LaneSample
+from events.models.lineage import Lineage
 from events.models.log import Event, OutboxEvent, Partition
 from events.models.replays import Replay
 from events.models.storage import StorageSample
@@ -18,6 +19,7 @@ __all__ = [
     "Game",
     "IdempotencyKey",
     "LaneSample",
+    "Lineage",
     "OutboxEvent",
     "Partition",
     "RefusedLane",

@@ -73,7 +73,9 @@ class Writer:
     def _notify(self, event: LoggedEvent, decision: engine.Decision, account: Account) -> UUID:
         content = decision.content
         assert content is not None
-        uid = notification_uid(event.game_id, decision.rule_id, event.id, decision.player)
+        uid = notification_uid(
+            event.game_id, decision.rule_id, (event.source, event.event_id), decision.player
+        )
         account.number += 1
         item = Item(
             uid=uid,
@@ -130,6 +132,11 @@ def decided(event_pks: Iterable[int], players: Iterable[str] | None = None) -> f
     return frozenset(rows.values_list("event_id", "rule_id", "player_key"))
 
 
-def notification_uid(game_id: int, rule_id: int, event_pk: int, player_key: str) -> UUID:
-    """Return the id that this decision's notification has everywhere."""
-    return uuid5(NAMESPACE, f"{game_id}:{rule_id}:{event_pk}:{player_key}")
+def notification_uid(game_id: int, rule_id: int, event: tuple[str, str], player_key: str) -> UUID:
+    """Return the id that this decision's notification has everywhere; ``event`` is (source, id).
+
+    It does not follow from a place in the log: after a restore that place is another event's. The
+    same event, sent again by its game server then, comes to the same id, and devices that have
+    shown it do not show it twice.
+    """
+    return uuid5(NAMESPACE, orjson.dumps([game_id, rule_id, *event, player_key]).decode())

@@ -63,7 +63,7 @@ class Delivery:
     async def _hint(self, change: Change) -> None:
         sent = False
         for socket in self._sockets.of(change.player_id):
-            if await socket.changes(change.from_, change.to, change.frame):
+            if await socket.changes(change.from_, change.to, change.frame, change.epoch):
                 metrics.sent.labels("hint").inc()
                 sent = True
             else:
@@ -74,7 +74,7 @@ class Delivery:
     async def _announce(self, message: Announced) -> None:
         for number, socket in enumerate(self._sockets, start=1):
             ours = socket.game_id == message.game_id
-            if ours and not await socket.announced(message.from_, message.to, message.frame):
+            if ours and not await socket.announced(message.from_, message.to, message.frame, message.epoch):
                 self._repair.fell_behind(socket)
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)

@@ -91,20 +91,20 @@ class Look:
         """Return why a socket must not go on, by what was read; or None."""
         if standing is None:
             return None
+        if standing.epoch != socket.epoch:  # first: a restored database may not know the player yet
+            return protocol.ROTATE, "the numbering of changes has begun anew"
         if standing.refused:
             return protocol.PLAYER_REFUSED, "this player is blocked or was erased"
-        if self._renumbered(socket, standing, beyond):
+        if self._taken_back(socket, standing, beyond):
             return protocol.ROTATE, "the numbering of changes has begun anew"
         return None
 
-    def _renumbered(self, socket: Socket, standing: Standing, beyond: int | None) -> bool:
+    def _taken_back(self, socket: Socket, standing: Standing, beyond: int | None) -> bool:
         """Tell whether the database was taken back to an earlier state: sequences would come a second time.
 
         A cursor beyond the head may also be a hint that was faster than this look; if the head has
         not come up to it by the next one, it is not.
         """
-        if standing.epoch != socket.epoch:
-            return True
         if standing.head >= socket.cursor:
             return False
         self._beyond[socket] = socket.cursor

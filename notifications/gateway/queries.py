@@ -52,11 +52,12 @@ class Welcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Need:
-    """One socket that is behind: what it lacks is in ``(after, upto]``."""
+    """One socket that is behind: what it lacks is in ``(after, upto]`` of the numbering ``epoch``."""
 
     player_id: int
     after: int
     upto: int
+    epoch: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +134,8 @@ def welcome(player_id: int) -> Welcome:
 def supply(needs: Sequence[Need]) -> list[Supply | None]:
     """Read what each of these sockets lacks: one statement for all of them, head and rows at one instant.
 
-    What has expired is left out; that something is gone is told. None for those whose player is not there at all.
+    What has expired is left out; that something is gone is told. None for those whose player is not there
+    at all, or whose numbering is another one by now: after a restore the id may even be somebody else's.
     """
     rows = _postgres(needs) if connection.vendor == "postgresql" else _sqlite(needs)
     items: list[list[Item]] = [[] for _ in needs]
@@ -208,8 +210,10 @@ def _postgres(needs: Sequence[Need]) -> list[Any]:
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(
             f"SELECT c.i, m.reads, {_PLAYER_SQL}, {_ITEM_SQL}"  # noqa: S608 - our columns
-            " FROM unnest(%s::int4[], %s::int8[], %s::int8[], %s::int8[]) AS c(i, player, after, upto)"
-            " JOIN players_player p ON p.id = c.player CROSS JOIN LATERAL"
+            " FROM unnest(%s::int4[], %s::int8[], %s::int8[], %s::int8[], %s::int4[])"
+            " AS c(i, player, after, upto, epoch)"
+            " JOIN players_player p ON p.id = c.player"
+            " JOIN events_game g ON g.id = p.game_id AND g.epoch = c.epoch CROSS JOIN LATERAL"
             f" (SELECT array_agg(a.uid::text ORDER BY r.seq) AS reads {_READ_SQL}"
             " r.player_id = c.player AND r.seq > c.after AND r.seq <= c.upto) m LEFT JOIN LATERAL"
             f" (SELECT {fields} FROM notifications_notification WHERE player_id = c.player"
@@ -220,6 +224,7 @@ def _postgres(needs: Sequence[Need]) -> list[Any]:
                 [need.player_id for need in needs],
                 [need.after for need in needs],
                 [need.upto for need in needs],
+                [need.epoch for need in needs],
                 datetime.now(UTC),
             ],
             binary=True,  # times as text would take most of the time
@@ -228,7 +233,9 @@ def _postgres(needs: Sequence[Need]) -> list[Any]:
 
 
 def _sqlite(needs: Sequence[Need]) -> list[Any]:
-    wanted = json.dumps([(i, need.player_id, need.after, need.upto) for i, need in enumerate(needs)])
+    wanted = json.dumps(
+        [(i, need.player_id, need.after, need.upto, need.epoch) for i, need in enumerate(needs)]
+    )
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT c.value ->> 0,"  # noqa: S608 - our columns
@@ -236,6 +243,7 @@ def _sqlite(needs: Sequence[Need]) -> list[Any]:
             " r.player_id = p.id AND r.seq > c.value ->> 2 AND r.seq <= c.value ->> 3),"
             f" {_PLAYER_SQL}, {_ITEM_SQL}"
             " FROM json_each(%s) c CROSS JOIN players_player p ON p.id = c.value ->> 1"
+            " CROSS JOIN events_game g ON g.id = p.game_id AND g.epoch = c.value ->> 4"
             " LEFT JOIN notifications_notification n ON n.player_id = p.id"
             " AND n.seq > c.value ->> 2 AND n.seq <= c.value ->> 3"
             " AND (n.expires IS NULL OR n.expires > %s OR n.gone <> '') ORDER BY c.value ->> 0, n.seq",

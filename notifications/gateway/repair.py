@@ -75,7 +75,10 @@ class Repair:
         if not sockets:
             return
         doubts = [socket.doubts for socket in sockets]
-        needs = [Need(player_id=each.player_id, after=each.cursor, upto=each.upto) for each in sockets]
+        needs = [
+            Need(player_id=each.player_id, after=each.cursor, upto=each.upto, epoch=each.epoch)
+            for each in sockets
+        ]
         supplies = await threads.query(queries.supply, needs)
         now = datetime.now(UTC)
         for number, (socket, need, found, doubt) in enumerate(
@@ -93,7 +96,7 @@ class Repair:
         """Send one socket its part. What cannot be sent to one player must not stop the others."""
         try:
             if found is None:
-                await socket.close(protocol.PLAYER_REFUSED, "this player is gone")
+                await socket.close(protocol.ROTATE, "the numbering of changes has begun anew")
             else:
                 await _send(socket, need, found, now)
         except Exception as error:

@@ -85,9 +85,9 @@ class Socket:
 
     # -- what it is sent -------------------------------------------------------------------------------
 
-    async def changes(self, from_: int, to: int, text: str) -> bool:
+    async def changes(self, from_: int, to: int, text: str, epoch: int = 0) -> bool:
         """Send a hint's frame if it is the next one; False when the socket is behind now."""
-        if self.ready and not self.behind:
+        if self.ready and not self.behind and self._counts(epoch):
             if to <= self.cursor:
                 return True
             if from_ == self.cursor and to <= self.upto:
@@ -103,9 +103,9 @@ class Socket:
             self.blocked_at = monotonic()
         await self.send(text)
 
-    async def announced(self, from_: int, to: int, text: str) -> bool:
+    async def announced(self, from_: int, to: int, text: str, epoch: int = 0) -> bool:
         """Send a hint's announcements if they are the next ones; False when the socket is behind now."""
-        if self.ready and not self.announcements_behind:
+        if self.ready and not self.announcements_behind and self._counts(epoch):
             if to <= self.announcements:
                 return True
             if from_ == self.announcements:
@@ -152,6 +152,10 @@ class Socket:
             self.closed = True
             metrics.closed.labels(str(code)).inc()
             await self._transmit({"type": "websocket.close", "code": code})
+
+    def _counts(self, epoch: int) -> bool:
+        """Refuse numbers of another history: after a failover a late hint may still come from the old one."""
+        return epoch in (0, self.epoch)
 
     async def _transmit(self, message: dict[str, Any]) -> None:
         """Give a message to the server. What it cannot send to one client is nobody else's fault.

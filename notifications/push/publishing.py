@@ -43,9 +43,9 @@ def publish(changes: Sequence[Change]) -> None:
             trace("push.published", change)
 
 
-def publish_announcement(game_id: int, from_: int, to: int, frame: str) -> None:
+def publish_announcement(announced: Announced) -> None:
     """Hint at a game's announcements. Call it after commit."""
-    transport().publish(Announced(game_id, from_, to, frame))
+    transport().publish(announced)
 
 
 def publish_newest(newest: Sequence[Newest]) -> None:

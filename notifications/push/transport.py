@@ -14,6 +14,7 @@ class Change(msgspec.Struct, frozen=True, array_like=True, gc=False):
     to: int
     frame: str
     traces: tuple[str, ...] = ()  # of each event: its id, a space and its traceparent; for logs only
+    epoch: int = 0  # the numbering of ``from_`` and ``to``; 0 from a process that did not say it yet
 
 
 class Changes(msgspec.Struct, frozen=True, tag="c", array_like=True):
@@ -29,6 +30,7 @@ class Announced(msgspec.Struct, frozen=True, tag="a", array_like=True):
     from_: int
     to: int
     frame: str
+    epoch: int = 0  # as in Change
 
 
 class Newest(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -262,7 +262,7 @@ def test_the_id_of_a_notification_follows_from_rule_event_and_player(game: Game)
     given_levels(game, 7)
     decide()
     namespace, event = UUID("6f9d0c7e-6d0f-5a57-9a55-7b1f0c6f3f2a"), Event.objects.get()
-    expected = uuid5(namespace, f"{game.id}:{rule.id}:{event.id}:alice")
+    expected = uuid5(namespace, f'[{game.id},{rule.id},"/tests","{event.event_id}","alice"]')
     assert [row.uid for row in notifications(game)] == [expected]
 
 

@@ -47,22 +47,27 @@ def a_decision(player: str = "alice", *, rule: int = 7, class_: str = "inbox", s
 
 def test_the_id_of_a_notification_never_changes() -> None:
     """Devices and other channels remember it: a literal, so that no release may give others."""
-    assert notification_uid(1, 2, 3, "alice") == UUID("afb7a5f2-2b6e-58f4-a705-fe1db5430779")
+    assert notification_uid(1, 2, ("/a", "3"), "alice") == UUID("b1cfa871-6773-5305-8b03-20db74bce342")
+
+
+E = ("/a", "3")
 
 
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ((1, 2, 3, "alice"), (2, 2, 3, "alice")),
-        ((1, 2, 3, "alice"), (1, 3, 3, "alice")),
-        ((1, 2, 3, "alice"), (1, 2, 4, "alice")),
-        ((1, 2, 3, "alice"), (1, 2, 3, "bob")),
-        ((1, 2, 3, "4:alice"), (1, 2, 34, "alice")),
-        ((1, 23, 4, "a"), (12, 3, 4, "a")),
+        ((1, 2, E, "alice"), (2, 2, E, "alice")),
+        ((1, 2, E, "alice"), (1, 3, E, "alice")),
+        ((1, 2, E, "alice"), (1, 2, ("/a", "4"), "alice")),
+        ((1, 2, E, "alice"), (1, 2, ("/b", "3"), "alice")),
+        ((1, 2, E, "alice"), (1, 2, E, "bob")),
+        ((1, 2, ("/a", "3:4"), "a"), (1, 2, ("/a:3", "4"), "a")),
+        ((1, 2, ("/a", '3","a'), "b"), (1, 2, E, 'a","b')),
+        ((1, 23, E, "a"), (12, 3, E, "a")),
     ],
 )
 def test_other_rules_events_and_players_have_other_ids(
-    one: tuple[int, int, int, str], other: tuple[int, int, int, str]
+    one: tuple[int, int, tuple[str, str], str], other: tuple[int, int, tuple[str, str], str]
 ) -> None:
     assert notification_uid(*one) != notification_uid(*other)
 
@@ -92,7 +97,7 @@ def test_a_sent_decision_takes_the_next_number_and_sequence(alice: Player) -> No
         {"level": 7, "name": "Ἀλίκη"},
         [{"id": "join"}],
     )
-    assert row.uid == made.notification_uid == notification_uid(1, 7, 5, "alice")
+    assert row.uid == made.notification_uid == notification_uid(1, 7, ("/tests", "e5"), "alice")
     assert (made.place, made.profile_revision, made.now) == (21, 3, DECIDED)
     alice.refresh_from_db()
     assert (alice.head, alice.number, alice.unread, alice.decisions) == (11, 5, 3, 21)

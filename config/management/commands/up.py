@@ -2,6 +2,7 @@
 
 import threading
 from argparse import ArgumentParser
+from functools import partial
 from typing import Any
 
 import structlog
@@ -10,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
+from config import lineage
 from config.checks import refuse_to_start
 from config.data_folder import DataFolder, DataFolderError
 from config.demo import opening
@@ -65,6 +67,7 @@ class Command(BaseCommand):
         def ready() -> None:
             worker.start()
             ageing.start(stop)
+            lineage.start(stop, partial(lineage.tick, DataFolder(settings.CLARION_DATA)))
             if demo:
                 simulator.start()
             self._say(url, password, demo=demo)
@@ -106,6 +109,7 @@ def _prepare(port: int, *, demo: bool) -> str | None:
     server.check_port(port)
     refuse_to_start("Clarion")
     migrating.migrate(folder)
+    lineage.resume(folder)
     if demo:
         install()
     return staff.make_first()

@@ -67,7 +67,7 @@ class AppendingServer:
             type=event["type"], id=event["id"], stream=event["subject"], data=event["data"]
         )
         place = given_events(game, envelope, lane=BY_NAME[event["type"]].lane)[0]
-        return {"partition": place.partition, "offset": place.offset}
+        return {"source": place.source, "id": place.id}
 
 
 @pytest.fixture

@@ -159,6 +159,14 @@ def test_when_the_epoch_is_renewed_every_socket_comes_back_and_is_reset(
     assert alice.is_closed()[0] == protocol.ROTATE
 
 
+def test_a_player_whom_a_restored_database_does_not_know_comes_back_instead_of_staying_away(
+    alice: Device, gateway: GatewayThread, scene: Scene
+) -> None:
+    Player.objects.filter(game=scene.game).delete()
+    gateway.looks()
+    assert alice.is_closed()[0] == protocol.ROTATE
+
+
 def test_a_head_that_stays_below_what_was_sent_is_another_numbering(
     alice: Device, gateway: GatewayThread, scene: Scene
 ) -> None:

@@ -51,7 +51,8 @@ def test_the_repair_reads_by_index_what_each_socket_lacks(
     players: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     needs = [
-        Need(player_id=player, after=NOTIFICATIONS - 10, upto=NOTIFICATIONS + 54) for player in players[:20]
+        Need(player_id=player, after=NOTIFICATIONS - 10, upto=NOTIFICATIONS + 54, epoch=1)
+        for player in players[:20]
     ]
     with recorded(monkeypatch) as statements:
         found = queries.supply(needs)

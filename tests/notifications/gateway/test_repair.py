@@ -37,16 +37,17 @@ def test_one_read_finds_heads_items_marks_and_read_announcements_of_the_same_ins
     scene.tells(*NAMES, count=2)
     alice, bob = scene.player("alice"), scene.player("bob")
     needs = [
-        Need(player_id=alice.id, after=0, upto=64),
-        Need(player_id=bob.id, after=1, upto=64),
-        Need(player_id=alice.id, after=0, upto=1),
-        Need(player_id=10**9, after=0, upto=64),
+        Need(player_id=alice.id, after=0, upto=64, epoch=1),
+        Need(player_id=bob.id, after=1, upto=64, epoch=1),
+        Need(player_id=alice.id, after=0, upto=1, epoch=1),
+        Need(player_id=10**9, after=0, upto=64, epoch=1),
+        Need(player_id=alice.id, after=0, upto=64, epoch=9),  # after a restore it may be another player's id
     ]
     with recorded(monkeypatch) as statements:
         found = queries.supply(needs)
     assert len(statements) == 1
     assert [each and (each.head, [item.seq for item in each.items]) for each in found] == [
-        (2, [1, 2]), (2, [2]), (2, [1]), None,
+        (2, [1, 2]), (2, [2]), (2, [1]), None, None,
     ]  # fmt: skip
 
 

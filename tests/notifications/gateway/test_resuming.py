@@ -121,7 +121,7 @@ def test_what_has_expired_is_left_out_by_the_query_itself_but_that_it_is_gone_is
     past = datetime.now(UTC) - timedelta(milliseconds=1)
     Notification.objects.filter(number__gt=1).update(expires=past)
     Notification.objects.filter(number=3).update(gone="expired")
-    (found,) = queries.supply([queries.Need(player_id=scene.player().id, after=0, upto=64)])
+    (found,) = queries.supply([queries.Need(player_id=scene.player().id, after=0, upto=64, epoch=1)])
     assert found is not None
     assert [(item.number, item.gone) for item in found.items] == [(1, ""), (3, "expired")]
 

@@ -186,3 +186,10 @@ async def test_codes_that_say_come_back_as_hinted_come_with_the_hint(
     if type == "bye":
         least, most = frame["after"]
         assert 0 <= least < most
+
+
+async def test_a_hint_from_another_history_is_not_sent_and_doubted(alice: Socket, wire: Wire) -> None:
+    alice.epoch = 2
+    assert not await alice.changes(10, 11, "of the old history", epoch=1)
+    assert not await alice.announced(3, 4, "of the old history", epoch=1)
+    assert (alice.behind, alice.announcements_behind, wire.texts) == (True, True, [])

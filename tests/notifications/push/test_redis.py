@@ -138,7 +138,7 @@ def test_a_message_that_cannot_be_read_is_a_lost_hint_and_nothing_worse(data: by
 def test_what_a_newer_version_has_added_at_the_end_is_ignored() -> None:
     """Versions meet while a deployment is replaced."""
     received: list[Message] = []
-    push._hand_over(msgspec.msgpack.encode(["a", 1, 0, 1, "{}", "something new"]), received.append)
+    push._hand_over(msgspec.msgpack.encode(["a", 1, 0, 1, "{}", 0, "something new"]), received.append)
     assert received == [MESSAGE]
 
 
