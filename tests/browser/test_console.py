@@ -156,6 +156,31 @@ def test_numbers_that_are_no_longer_true_are_called_stale(olive: Page, complaint
     complaints.clear()  # of the requests that this test has cut
 
 
+def test_a_paused_lane_shows_what_waits_live_and_works_it_off_once_resumed(
+    open_: Callable[[str], Page], happen: Happen
+) -> None:
+    page = open_("events/checkpoint/")
+    row = page.locator('[data-key="decisions/normal"]')
+    section = page.locator("#hubs")
+    row.get_by_role("link", name="Pause…").click()
+    page.fill("#id_reason", "a deploy")
+    page.get_by_role("button", name="Pause 8 checkpoints").click()
+    expect(page.get_by_text("Paused 8 checkpoints.")).to_be_visible()
+    for number in range(5):
+        happen("level.reached", player_id="alice", level=number + 1)
+    expect(row.locator('[data-cell="events"]')).to_have_text(re.compile(r"^([5-9]|\d\d+)$"))
+    expect(row.locator('[data-cell="state"]')).to_have_attribute("data-chip", "paused")
+    page.evaluate("window.dispatchEvent(new Event('blur'))")
+    expect(section).to_have_attribute("data-state", "paused")
+    page.evaluate("window.dispatchEvent(new Event('focus'))")
+    expect(section).to_have_attribute("data-state", "live")
+    row.get_by_role("link", name="Resume…").click()
+    page.fill("#id_reason", "deployed")
+    page.get_by_role("button", name="Resume 8 checkpoints").click()
+    expect(row.locator('[data-cell="events"]')).to_have_text("0")
+    expect(page.locator('[data-cell="rate"][data-spot]').first).to_have_text(re.compile(r"^\d[\d.,]*/s$"))
+
+
 def test_who_was_logged_out_is_told_so(olive: Page, complaints: list[str]) -> None:
     def away(route: Route) -> None:
         route.fulfill(status=302, headers={"Location": "/admin/login/"})
