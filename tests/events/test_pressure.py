@@ -1,6 +1,7 @@
 """Back-pressure: measured off the request's path, shared by a row, ended by itself."""
 
 import itertools
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -242,9 +243,9 @@ def test_the_front_page_says_whose_lanes_are_refused_and_since_when(game: Game) 
     RefusedLane.objects.update(since=timezone.now() - timedelta(minutes=5))
     pulse.forget()
     told = [each["text"] for each in pulse.measure()["warnings"] if "refused" in each["text"]]
-    assert told == [
+    assert [re.sub(r"\d+ s\.", "some s.", each) for each in told] == [
         f"Bulk and normal events of {game.slug} are refused since 5 min: the hub recorder has 21 events to work off,"
-        " the oldest waits for 0 s."
+        " the oldest waits for some s."
     ]
     hubs_catch_up()
     pulse.forget()
