@@ -28,7 +28,7 @@ def missing() -> list[str]:
     found = {
         "redis-server": shutil.which("redis-server"),
         "rabbitmq-server": _rabbit(),
-        "PostgreSQL's initdb": _postgres("initdb"),
+        "PostgreSQL's initdb": postgres_program("initdb"),
     }
     return [name for name, path in found.items() if not path]
 
@@ -105,7 +105,7 @@ class Postgres(Server):
         if self._who:
             shutil.chown(self.folder, **self._who)
         initdb = [
-            _postgres("initdb"),
+            postgres_program("initdb"),
             "-D",
             "data",
             "-U",
@@ -134,7 +134,9 @@ class Postgres(Server):
             "max_connections": 150,
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        return self.run(_postgres("postgres"), "-D", "data", *options, cwd=self.folder, **self._options())
+        return self.run(
+            postgres_program("postgres"), "-D", "data", *options, cwd=self.folder, **self._options()
+        )
 
     def ask(self) -> None:
         psycopg.connect(self.url(), connect_timeout=2).close()
@@ -147,6 +149,30 @@ class Postgres(Server):
         if not self._who:
             return {}
         return {"user": self._who["user"], "group": self._who["group"], "extra_groups": []}
+
+
+class Replica(Postgres):
+    """A base backup of a running cluster that follows it, until it is promoted."""
+
+    def __init__(self, primary: Postgres) -> None:
+        """Take the backup; ``start`` starts it, and it streams from then on."""
+        Server.__init__(self)
+        self._who = _unprivileged()
+        if self._who:
+            shutil.chown(self.folder, **self._who)
+        backup = [postgres_program("pg_basebackup"), "-D", "data", "-R", "-X", "stream", "-c", "fast"]
+        subprocess.run(
+            [*backup, "-d", primary.url()],
+            cwd=self.folder,
+            check=True,
+            capture_output=True,
+            **self._options(),
+        )
+
+    def promote(self) -> None:
+        """Let it go on by itself, on a timeline of its own."""
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute("SELECT pg_promote(true, 30)")
 
 
 class Redis(Server):
@@ -252,7 +278,7 @@ def _unprivileged() -> dict[str, Any]:
     return {"user": who.pw_uid, "group": who.pw_gid}
 
 
-def _postgres(program: str) -> str:
+def postgres_program(program: str) -> str:
     """Return the path of one of PostgreSQL's programs: Debian keeps them off the PATH."""
     beside = sorted(glob(f"/usr/lib/postgresql/*/bin/{program}"), key=_number)  # noqa: PTH207 - from the root
     return shutil.which(program) or (beside[-1] if beside else "")
