@@ -69,17 +69,23 @@ def test_another_timeline_system_or_database_renews_every_games_epoch_and_says_s
     assert now in noted.data
 
 
-def test_of_many_processes_exactly_one_renews() -> None:
+def test_of_many_processes_exactly_one_renews(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them have seen that it differs before the first one renews."""
     given_game()
     lineage.settle("7:00000001:16384")
-    together = threading.Barrier(4)
+    together, made = threading.Barrier(4), lineage._made
     tokens: list[str] = []
 
+    def all_have_seen(now: str) -> Lineage:
+        found = made(now)
+        together.wait(30)
+        return found
+
     def process() -> None:
-        together.wait()
         tokens.append(lineage.settle("7:00000002:16384"))
         connection.close()
 
+    monkeypatch.setattr(lineage, "_made", all_have_seen)
     threads = [threading.Thread(target=process) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -93,7 +99,7 @@ def test_an_epoch_is_never_one_that_an_earlier_restore_of_the_same_backup_has_ha
     seen = set()
     for _ in range(20):
         Game.objects.filter(pk=game.pk).update(epoch=1)  # the backup's
-        lineage.renew([game], "olive", "restored again")
+        lineage.renew(Game.objects.filter(pk=game.pk), "olive", "restored again")
         seen.add(epoch(game))
     assert len(seen) == 20
 
