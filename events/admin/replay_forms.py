@@ -29,7 +29,7 @@ class ReplayForm(forms.ModelForm):
     class Meta:
         model = Replay
         fields: ClassVar = ["game", "begins", "ends", "stream", "rate_limit"]
-        labels: ClassVar = {"begins": "from", "ends": "to"}
+        labels: ClassVar = {"begins": "From", "ends": "To"}
         widgets: ClassVar = {name: UnfoldAdminTextInputWidget() for name in ("begins", "ends", "stream")}
         help_texts: ClassVar = {
             "begins": f"{BEGINS_HELP} A rebuild keeps the history from before it as it is.",

@@ -11,9 +11,9 @@ def rebuilt(replay: Replay) -> Cell:
     said = [f"{intcomma(replay.streams)} streams folded again from {intcomma(replay.events)} events."]
     if replay.differing:
         some = ", ".join(f"{stream} ({count})" for stream, count in replay.result.get("differing", []))
-        said.append(
-            f"{intcomma(replay.differing)} rows were not what the log says, and were put right. Streams: {some}."
-        )
+        rows, were = ("row", "was") if replay.differing == 1 else ("rows", "were")
+        counted = f"{intcomma(replay.differing)} {rows} {were} not what the log says, and {were} put right."
+        said.append(f"{counted} Streams: {some}.")
     elif replay.streams:
         said.append("All rows were what the log says.")
     if replay.broken:

@@ -61,7 +61,7 @@ def test_a_rebuild_is_begun_with_a_reason_and_its_page_tells_how_it_went(game: G
     worked_off(replay)
     page = console.page(replay)
     assert "Refresh" not in page
-    assert "1 rows were not what the log says, and were put right. Streams: bob (1)." in text(page)
+    assert "1 row was not what the log says, and was put right. Streams: bob (1)." in text(page)
     assert "100 %" in text(page)
 
 
