@@ -114,6 +114,7 @@ def _watch(stop: threading.Event, every: Callable[[], None] | None) -> None:
     while not stop.wait(LOOK_S):
         try:
             close_old_connections()
+            compare()  # a standby that is promoted keeps its connections
             _take(lineage.token())
             if every:
                 every()

@@ -36,6 +36,7 @@ RECOVERING = "55000"
 ADVICE = "run manage.py newepoch after a restore or failover"
 EPOCH_MAX = 2**31 - 1
 
+_untold: list[str | None] = []
 logger = structlog.get_logger(__name__)
 
 
@@ -45,7 +46,7 @@ def identity() -> str:
     Raises:
         django.db.Error: the database is away.
     """
-    if connection.vendor != "postgresql":
+    if connection.vendor != "postgresql" or _untold:
         return ""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
@@ -53,7 +54,8 @@ def identity() -> str:
             return str(cursor.fetchone()[0])
     except DatabaseError as error:
         if sqlstate(error) in FORBIDDEN:
-            logger.warning("lineage.unknown", why=sqlstate(error), then=ADVICE)
+            _untold.append(sqlstate(error))  # nobody asks it again: each time would be an error in its log
+            logger.warning("lineage.unknown", why=_untold[0], then=ADVICE)
         elif sqlstate(error) != RECOVERING:
             raise
         return ""

@@ -140,8 +140,10 @@ def test_a_postgresql_that_keeps_it_to_itself_renews_nothing_and_says_what_to_do
     game: Game, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lineage, "IDENTITY", "SELECT pg_not_for_you()")
+    monkeypatch.setattr(lineage, "_untold", [])
     with capture_logs() as said:
-        following.compare()
+        for _ in range(2):
+            following.compare()
     assert epoch(game) == "e1"
     assert [line["then"] for line in said if line["event"] == "lineage.unknown"] == [lineage.ADVICE]
 
