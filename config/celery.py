@@ -46,10 +46,12 @@ def _drain_by_age(**_: Any) -> None:
     """Watch the lanes too; a worker then needs no broker to find work."""
     from config import lineage  # noqa: PLC0415 - as above
     from events.hubs import ageing  # noqa: PLC0415 - as above
+    from notifications.delivery import postman  # noqa: PLC0415 - as above
 
     if settings.CLARION_ENTRY != "up":  # the embedded server starts its own
         ageing.start(_stop)
         lineage.start(_stop)
+        postman.start_watching(_stop)
 
 
 @worker_shutting_down.connect

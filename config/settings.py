@@ -197,12 +197,14 @@ CHANNEL_LAYERS = {
     else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
 }
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") if CLARION_SERVICES else "memory://localhost"
-# Senders and workers say "urgent" and "default"; the prefix is only what the broker sees.
+# Senders and workers say "urgent" and the like; the prefix is only what the broker sees.
 CELERY_TASK_QUEUES = [
     Queue(f"{CLARION_PREFIX}{name}", routing_key=f"{CLARION_PREFIX}{name}", alias=name)
-    for name in ("default", "urgent")
+    for name in ("default", "urgent", "deliveries")
 ]
 CELERY_TASK_DEFAULT_QUEUE = f"{CLARION_PREFIX}default"
+# Other people's servers are slow: what waits for them never holds a worker of the lanes.
+CELERY_TASK_ROUTES = {"notifications.deliver": {"queue": "deliveries"}}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_DELIVERY_MODE = (
     "transient"  # a wake-up need not outlive its broker: lanes are drained by age
@@ -238,6 +240,7 @@ CELERY_BEAT_SCHEDULE = {
     "expire unread notifications": {"task": "notifications.expire", "schedule": 5.0},
     "work off replays": {"task": "events.work_replays", "schedule": 3.0, "options": {"expires": 3.0}},
     "work off large audiences": {"task": "notifications.fan_out", "schedule": 5.0},
+    "bring what is due by other channels": {"task": "notifications.deliver", "schedule": 5.0},
     "end lapsed presence": {"task": "players.sweep_presence", "schedule": 30.0},
     "forget erased players": {"task": "players.forget", "schedule": 15.0},
     "sample storage": {"task": "events.sample_storage", "schedule": 600.0},

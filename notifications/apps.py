@@ -11,11 +11,13 @@ class NotificationsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the room's hub and its bulk work; its models are there only now."""
+        """Register the room's hub, its bulk work and its channels; its models are there only now."""
         from events.hubs.needs import register_need  # noqa: PLC0415 - as the docstring says
         from events.hubs.registry import register, register_bulk_work  # noqa: PLC0415 - as the docstring says
         from events.replays import job  # noqa: PLC0415 - as above
         from notifications import fanout, mentions  # noqa: PLC0415 - as above
+        from notifications.delivery import registry  # noqa: PLC0415 - as above
+        from notifications.delivery.channels.webhook import WebhookChannel  # noqa: PLC0415 - as above
         from notifications.hubs import DECISIONS  # noqa: PLC0415 - as above
         from notifications.inbox import expiry  # noqa: PLC0415 - as above
         from notifications.replays.again import DecideAgain  # noqa: PLC0415 - as above
@@ -27,5 +29,6 @@ class NotificationsConfig(AppConfig):
         job.register(DecideAgain())
         register_need("large audiences", fanout.needed)
         register_mentions(mentions.next_of)
+        registry.register(WebhookChannel())
         register_bulk_work("fan-out", fanout.work_for)
         register_bulk_work("expiry", expiry.work_for)

@@ -83,4 +83,5 @@ def _fields(definition: Mapping[str, Any]) -> dict[str, Any]:
         "category": definition["category"],
         "ttl_s": definition["ttl_s"],
         "default_locale": definition["default_locale"],
+        "channels": definition.get("channels", []),
     }

@@ -2,7 +2,8 @@
 
 EventsError
 └── NotificationsError
-    └── AnnouncementEnded   it was taken back, and cannot be changed any more
+    ├── AnnouncementEnded   it was taken back, and cannot be changed any more
+    └── Undelivered         a try by another channel has failed (notifications.delivery.channel)
 """
 
 from events.errors import EventsError

@@ -20,7 +20,7 @@ from notifications.decisions.writing import Writer, decided
 from notifications.engine import CompiledRule, EventView, Missed, Reached, audience, decide
 from notifications.ledger import accounts
 from notifications.models import FanOut, Rule
-from notifications.push import Change, publish
+from notifications.push import Change
 from players.known import ensure
 from players.locks import lock_players
 
@@ -79,18 +79,20 @@ def work_page(row: FanOut) -> bool:
     """
     page = _page(row)
     ids = ensure(row.game_id, page.keys)
-    changes: list[Change] = []
+    writer, changes = None, list[Change]()
     with transaction.atomic(durable=True):
         bound()
         if not _hold(row):
             return False
         now = datetime.now(UTC)
         if Rule.objects.filter(pk=page.rule.rule_id, enabled=True).exists():
-            changes = _decide(page, ids, now)
+            writer = _decide(page, ids, now)
+            changes = writer.write()
             _advance(row, len(page.keys), now)
         else:
             FanOut.objects.filter(pk=row.pk).update(stopped_at=row.cursor, finished=now)
-    publish(changes)
+    if writer:
+        writer.tell(changes)
     return True
 
 
@@ -101,7 +103,7 @@ def needed(event_pks: Sequence[int]) -> dict[int, str]:
     return {row.event_id: said.format(total=row.total, cursor=row.cursor) for row in rows}
 
 
-def _decide(page: Page, ids: dict[str, int], now: datetime) -> list[Change]:
+def _decide(page: Page, ids: dict[str, int], now: datetime) -> Writer:
     locks = frozenset(ids.values())
     lock_players(locks)
     known = decided([page.event.id], page.keys)
@@ -110,7 +112,7 @@ def _decide(page: Page, ids: dict[str, int], now: datetime) -> list[Change]:
     for key in page.keys:
         decision = decide(page.rule, page.view, views[ids[key]], NO_STATE, now, reached=page.found)
         writer.note(page.event, decision, ids[key])
-    return writer.write()
+    return writer
 
 
 def _oldest(left_alone: Iterable[int]) -> FanOut | None:

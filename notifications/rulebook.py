@@ -33,6 +33,7 @@ def snapshot(rule: Rule, templates: Mapping[str, Mapping[str, str]]) -> dict[str
     audience: dict[str, Any] = {"path": rule.audience_path}
     if rule.audience_kind == AudienceKind.PLAYERS:
         audience = {"players": rule.audience_players}
+    also = {"channels": rule.channels} if rule.channels else {}  # without: the revision that there is
     return {
         "event_type": rule.event_type,
         "condition": rule.condition,
@@ -42,6 +43,7 @@ def snapshot(rule: Rule, templates: Mapping[str, Mapping[str, str]]) -> dict[str
         "ttl_s": rule.ttl_s,
         "default_locale": rule.default_locale,
         "templates": {locale: dict(words) for locale, words in templates.items()},
+        **also,
     }
 
 

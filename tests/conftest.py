@@ -19,6 +19,7 @@ def _nothing_stays_in_the_process() -> Iterator[None]:
     from events.log import partitions  # noqa: PLC0415 - as above
     from events.log.appending import committer  # noqa: PLC0415 - as above
     from notifications import rulebook  # noqa: PLC0415 - as above
+    from notifications.delivery import outlets  # noqa: PLC0415 - as above
     from players import known, origins, tokens  # noqa: PLC0415 - as above
 
     committer.stop()
@@ -33,6 +34,7 @@ def _nothing_stays_in_the_process() -> Iterator[None]:
         known,
         origins,
         tokens,
+        outlets,
     ):
         remembering.forget()
 

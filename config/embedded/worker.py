@@ -16,7 +16,10 @@ log = structlog.get_logger(__name__)
 
 
 class EmbeddedWorker:
-    """One worker for both queues, which is the one hub executor; beat beside it."""
+    """One worker for all queues, which is the one hub executor; beat beside it.
+
+    Of ``deliveries`` it takes only wake-ups: the postman's thread does the sending.
+    """
 
     def __init__(self, app: Celery) -> None:
         """Nothing runs before ``start``."""
@@ -57,7 +60,7 @@ class EmbeddedWorker:
             app=self._app,
             pool="solo",
             hostname="embedded",
-            queues=["urgent", "default"],
+            queues=["urgent", "default", "deliveries"],
             without_heartbeat=True,
             without_mingle=True,
             without_gossip=True,

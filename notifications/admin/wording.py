@@ -20,7 +20,8 @@ def changes(before: Definition | None, after: Definition) -> list[str]:
     """Return a sentence for each difference; one that says so for a first revision."""
     if before is None:
         return [f"Made, with words in {_several(after.get('templates', {}))}."]
-    said = [*_plain(before, after), *_audience(before, after), *_words(before, after), *_rest(before, after)]
+    parts = (_plain, _audience, _channels, _words, _rest)
+    said = [sentence for part in parts for sentence in part(before, after)]
     return said or ["Nothing has changed."]
 
 
@@ -56,6 +57,12 @@ def _told(audience: Mapping[str, Any]) -> str:
     return str(audience.get("path", ""))
 
 
+def _channels(before: Definition, after: Definition) -> Iterator[str]:
+    old, new = before.get("channels") or [], after.get("channels") or []
+    if old != new:
+        yield _changed("Other channels", ", ".join(old), ", ".join(new))
+
+
 def _words(before: Definition, after: Definition) -> Iterator[str]:
     old, new = before.get("templates", {}), after.get("templates", {})
     if added := new.keys() - old.keys():
@@ -71,7 +78,7 @@ def _words(before: Definition, after: Definition) -> Iterator[str]:
 
 def _rest(before: Definition, after: Definition) -> Iterator[str]:
     """Name what later versions of the engine have added and this page does not know."""
-    known = {*NAMES, "audience", "templates"}
+    known = {*NAMES, "audience", "channels", "templates"}
     for name in sorted((before.keys() | after.keys()) - known):
         if before.get(name) != after.get(name):
             yield f"{name.capitalize()} changed."

@@ -17,8 +17,9 @@ from events.envelope import MAX_EVENT_BYTES, Envelope
 from events.lanes import Lane
 from notifications import rulebook
 from notifications.api.fields import Category, Moment, PlayerKey, Text, Title
+from notifications.delivery import outlets
 from notifications.engine import POSTED
-from notifications.engine.content import bounded
+from notifications.engine.content import CHANNEL_MAX, CHANNELS_MAX, are_channels, bounded
 from notifications.engine.templates import RenderFailed
 from notifications.engine.texts import BODY_MAX
 from players.api.bodies import body_of
@@ -44,6 +45,12 @@ class DirectIn(serializers.Serializer):  # type: ignore[type-arg]
     category = Category(default="general")
     title = Title()
     body = Text(max_length=BODY_MAX, allow_blank=True, default="")
+    channels = serializers.ListField(
+        child=Text(max_length=CHANNEL_MAX),
+        max_length=CHANNELS_MAX,
+        required=False,
+        help_text="By which other channels it is brought as well, such as webhook",
+    )
     expires = Moment(required=False, allow_null=True, help_text="RFC 3339; class live needs it")
 
     def get_fields(self) -> Any:
@@ -60,6 +67,16 @@ class DirectIn(serializers.Serializer):  # type: ignore[type-arg]
             return bounded(value)
         except RenderFailed as error:
             raise serializers.ValidationError(str(error)) from None
+
+    def validate_channels(self, value: list[str]) -> list[str]:
+        """Refuse what the game has not set up; what is only switched off is taken, and brings nothing."""
+        known = outlets.known(self.context["game_id"])
+        if not are_channels(value) or not known.issuperset(value):
+            there = ", ".join(sorted(known)) or "no channel"
+            raise serializers.ValidationError(
+                f"takes different channels of this game, which has {there} set up"
+            )
+        return value
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Refuse what is live and has no end."""
@@ -95,7 +112,7 @@ class DirectView(APIView):
         """Notify players. With the same id, or the same Idempotency-Key, it is done once."""
         game_id = caller_of(request).game_id
         payload, wanted = body_of(request)
-        form = DirectIn(data=wanted)
+        form = DirectIn(data=wanted, context={"game_id": game_id})
         form.is_valid(raise_exception=True)
         pressure.admit(game_id, Lane.NORMAL)
         post = dict(form.validated_data)

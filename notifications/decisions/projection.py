@@ -24,7 +24,6 @@ from notifications.engine import (
 from notifications.engine.audiences import fault_of
 from notifications.ledger import accounts
 from notifications.models import FanOut, Notification
-from notifications.push import publish
 from players.forgetting import go_on
 from players.known import ensure
 from players.profiles import ERASED
@@ -108,7 +107,7 @@ class Decisions(Projection):
         go_on(account.id for account in writer.touched.values() if account.erased)
         changes = writer.write()
         self.wrote(writer)
-        return partial(publish, changes) if changes else None
+        return partial(writer.tell, changes) if changes else None
 
 
 @dataclass(frozen=True, kw_only=True)

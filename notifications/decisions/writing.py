@@ -10,10 +10,12 @@ import structlog
 
 from events.log.logged import LoggedEvent
 from notifications import engine, ledger
+from notifications.delivery import hints
+from notifications.delivery import writing as deliveries
 from notifications.frames import FIELDS, Item
 from notifications.ledger import Account
-from notifications.models import Decision, Notification
-from notifications.push import Change
+from notifications.models import Decision, Delivery, Notification
+from notifications.push import Change, publish
 
 NAMESPACE = UUID("6f9d0c7e-6d0f-5a57-9a55-7b1f0c6f3f2a")
 """Of notifications' ids, so that the same decision always makes the same id."""
@@ -37,6 +39,7 @@ class Writer:
     decided: frozenset[Key] = frozenset()
     decisions: list[Decision] = field(default_factory=list)
     notifications: list[Notification] = field(default_factory=list)
+    deliveries: list[Delivery] = field(default_factory=list)
     touched: dict[int, Account] = field(default_factory=dict)
     repeated: int = 0
     left_to_pages: int = 0  # players of large audiences
@@ -109,16 +112,27 @@ class Writer:
                 event_id=event.id,
             )
         )
+        if content.channels:
+            self.deliveries += deliveries.rows(
+                event.game_id, uid, content.channels, self.now, content.expires
+            )
         return uid
 
     def write(self) -> list[Change]:
-        """Write everything, and return the hints to publish after commit."""
+        """Write everything, and return the hints to publish after commit; ``tell`` does both kinds."""
         if self.repeated and self.replay_id is None:
             log.warning("decisions.repeated", count=self.repeated)
         Decision.objects.bulk_create(self.decisions)
         Notification.objects.bulk_create(self.notifications)
+        Delivery.objects.bulk_create(self.deliveries)
         ledger.write(self.touched)
         return [change for account in self.touched.values() if (change := account.change(self.now))]
+
+    def tell(self, changes: list[Change]) -> None:
+        """Publish, and say that there is something to bring. Call it after commit, never before."""
+        publish(changes)
+        if self.deliveries:
+            hints.hint()
 
 
 def decided(event_pks: Iterable[int], players: Iterable[str] | None = None) -> frozenset[Key]:

@@ -27,11 +27,12 @@ A definition (all that deciding needs, as JSON; unknown fields are refused)::
       "ttl_s": null,                                   # seconds from the event; live needs it or expirytime
       "default_locale": "en",                          # must be among the templates
       "templates": {"en": {"title": "{{ data.guild }}", "body": "..."}},    # Liquid; 1-50 locales
-      "data": {"guild": "{{ data.guild_id }}"}         # optional; sent along, types kept
+      "data": {"guild": "{{ data.guild_id }}"},        # optional; sent along, types kept
+      "channels": ["webhook"]                          # optional; by which it is brought as well
     }
 
 The built-in rule of direct posts instead has ``"content": "posted"`` (``POSTED``): class,
-category, title, body and data come from the event's data as they are, and its audience is
+category, title, body, data and channels come from the event's data as they are, and its audience is
 ``data.players``.
 
 Titles are one line of at most 200 characters, bodies have at most 4,000; longer ones are

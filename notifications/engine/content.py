@@ -16,6 +16,8 @@ from players.locales import fallbacks, lookup
 DATA_MAX = 8_192  # bytes of a notification's data as JSON
 DATA_DEPTH_MAX = 8
 CATEGORY_MAX = 40  # characters
+CHANNELS_MAX = 8
+CHANNEL_MAX = 20  # characters
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,6 +48,7 @@ class Templates:
     default_locale: str
     texts: Mapping[str, Texts]  # by normalised locale
     data: dict[str, Shaped]
+    channels: tuple[str, ...] = ()
 
     def class_for(self, event: EventView) -> NotificationClass:
         """Return the class."""
@@ -69,6 +72,7 @@ class Templates:
             data=pen.fill(self.data) if self.data else {},
             expires=expires,
             locale=locale,
+            channels=self.channels,
             notes=tuple(pen.notes),
         )
 
@@ -77,8 +81,8 @@ class Templates:
 class Posted:
     """Content that the event itself brings: the built-in rule of direct posts.
 
-    Reads ``data.class``, ``data.category``, ``data.title``, ``data.body`` and
-    ``data.data``; its texts are no templates.
+    Reads ``data.class``, ``data.category``, ``data.title``, ``data.body``, ``data.data``
+    and ``data.channels``; its texts are no templates.
     """
 
     def class_for(self, event: EventView) -> NotificationClass:
@@ -114,6 +118,7 @@ class Posted:
             data=bounded(extra),
             expires=expires,
             locale="",
+            channels=_channels(given),
             notes=tuple(notes),
         )
 
@@ -199,6 +204,28 @@ def is_category(text: str) -> bool:
     return (
         0 < len(text) <= CATEGORY_MAX and text.isascii() and text.replace("-", "").replace("_", "x").isalnum()
     )
+
+
+def _channels(given: Mapping[str, Any]) -> tuple[str, ...]:
+    channels = given.get("channels", [])
+    if not are_channels(channels):
+        raise RenderFailed(f"data.channels is not an array of at most {CHANNELS_MAX} channels' names")
+    return tuple(channels)
+
+
+def are_channels(value: Any) -> bool:
+    """Tell whether a value can name channels: a list of different short names in lower case."""
+    return (
+        isinstance(value, list)
+        and len(value) <= CHANNELS_MAX
+        and all(isinstance(name, str) and _is_channel(name) for name in value)
+        and len(set(value)) == len(value)
+    )
+
+
+def _is_channel(name: str) -> bool:
+    plain = name.replace("-", "").replace("_", "x")
+    return 0 < len(name) <= CHANNEL_MAX and name.isascii() and plain.isalnum() and name == name.lower()
 
 
 def bounded(data: dict[str, Any]) -> dict[str, Any]:

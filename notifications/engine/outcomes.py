@@ -59,6 +59,7 @@ class Content:
     actions: Sequence[Mapping[str, Any]] = ()
     expires: datetime | None
     locale: str  # of the template that was used, '' for text that the event brought
+    channels: tuple[str, ...] = ()  # by which it is brought as well, such as 'webhook'
     notes: tuple[str, ...] = ()  # 'title: data.guild is missing', 'body: cut from 5000 to 4000 characters'
 
 

@@ -6,7 +6,15 @@ from typing import Any, TypeVar
 
 from notifications.engine.audiences import PLAYERS_MAX, Audience, PlayersAt, fault_of, named
 from notifications.engine.conditions import Condition, ConditionInvalid, compile_condition
-from notifications.engine.content import CATEGORY_MAX, Posted, Templates, Texts, is_category
+from notifications.engine.content import (
+    CATEGORY_MAX,
+    CHANNELS_MAX,
+    Posted,
+    Templates,
+    Texts,
+    are_channels,
+    is_category,
+)
 from notifications.engine.data_template import compile_data
 from notifications.engine.errors import RuleInvalid
 from notifications.engine.outcomes import NotificationClass
@@ -26,7 +34,7 @@ LOCALES_MAX = 50
 DEFAULT_PATH = "data.player_id"
 FIELDS = (
     "event_type", "condition", "audience", "class", "category", "ttl_s",
-    "default_locale", "templates", "data", "content",
+    "default_locale", "templates", "data", "content", "channels",
 )  # fmt: skip
 
 _CLASSES = (NotificationClass.INBOX, NotificationClass.LIVE)
@@ -125,7 +133,7 @@ class _Form:
     def content(self) -> Templates | Posted:
         kind = self.definition.get("content", "templates")
         if kind == "posted":
-            for name in ("class", "category", "templates", "data", "default_locale"):
+            for name in ("class", "category", "templates", "data", "default_locale", "channels"):
                 if name in self.definition:
                     self._refuse(name, 'has no meaning with content "posted": the event brings it')
             return Posted()
@@ -144,6 +152,7 @@ class _Form:
             default_locale=default or "en",
             texts=texts,
             data=compile_data(self.definition.get("data"), self._refuse),
+            channels=self._channels(),
         )
 
     def _texts(self) -> dict[str, Texts]:
@@ -188,6 +197,13 @@ class _Form:
         if not is_category(value):
             self._refuse("category", f"takes 1 to {CATEGORY_MAX} letters, digits, - and _")
         return value
+
+    def _channels(self) -> tuple[str, ...]:
+        value = self.definition.get("channels", [])
+        if not are_channels(value):
+            self._refuse("channels", f'takes at most {CHANNELS_MAX} different names, as in ["webhook"]')
+            return ()
+        return tuple(value)
 
     def _locale(self, field: str, tag: Any) -> str | None:
         return self._attempt(field, lambda: normalise_locale(tag), LocaleInvalid)

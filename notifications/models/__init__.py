@@ -2,6 +2,7 @@
 
 from notifications.models.announcements import Announcement, AnnouncementRead
 from notifications.models.decisions import Decision, FanOut
+from notifications.models.deliveries import Delivery, Outlet, WebhookEndpoint
 from notifications.models.inbox import Notification
 from notifications.models.rules import Rule, RuleRevision, RuleTemplate
 
@@ -9,9 +10,12 @@ __all__ = [
     "Announcement",
     "AnnouncementRead",
     "Decision",
+    "Delivery",
     "FanOut",
     "Notification",
+    "Outlet",
     "Rule",
     "RuleRevision",
     "RuleTemplate",
+    "WebhookEndpoint",
 ]

@@ -53,6 +53,9 @@ class Rule(models.Model):
         null=True, blank=True, help_text="Seconds from the event until it is no longer shown. Live needs it."
     )
     default_locale = models.CharField(max_length=35, default="en")
+    channels = models.JSONField(
+        default=list, blank=True, help_text="By which other channels it is brought as well."
+    )
     revision = models.ForeignKey(
         "RuleRevision", on_delete=models.PROTECT, null=True, editable=False, related_name="+"
     )

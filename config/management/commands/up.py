@@ -22,6 +22,7 @@ from config.embedded import migrating, server, staff, stopping
 from config.embedded.worker import EmbeddedWorker
 from events.hubs import ageing
 from events.log.appending import committer
+from notifications.delivery import postman
 
 log = structlog.get_logger(__name__)
 
@@ -68,6 +69,7 @@ class Command(BaseCommand):
             worker.start()
             ageing.start(stop)
             lineage.start(stop, partial(lineage.tick, DataFolder(settings.CLARION_DATA)))
+            postman.start_here(stop)
             if demo:
                 simulator.start()
             self._say(url, password, demo=demo)

@@ -53,13 +53,13 @@ def test_a_worker_that_fails_is_started_again(monkeypatch: pytest.MonkeyPatch) -
     assert not any(thread.is_alive() for thread in worker._threads)
 
 
-def test_it_takes_both_queues_and_one_task_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_takes_all_queues_and_one_task_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     celery = Celery(failures=0)
     worker = EmbeddedWorker(celery)  # type: ignore[arg-type]
     worker.start()
     assert celery.works.wait(PATIENCE_S)
     options = celery.starts[0]
-    assert (options["queues"], options["pool"]) == (["urgent", "default"], "solo")
+    assert (options["queues"], options["pool"]) == (["urgent", "default", "deliveries"], "solo")
     monkeypatch.setitem(vars(embedded.state), "should_stop", None)
     celery.told.set()
     worker.stop(timeout_s=PATIENCE_S)

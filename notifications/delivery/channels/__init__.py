@@ -1,0 +1,1 @@
+"""The adapters of ``notifications.delivery.channel``, one file each."""
