@@ -9,22 +9,22 @@ from django.core.asgi import get_asgi_application
 
 http = get_asgi_application()  # loads Django; what follows needs its apps
 
-import threading  # noqa: E402
-
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.conf import settings  # noqa: E402
 
-from config import lineage  # noqa: E402
+from config import lineage, vigil  # noqa: E402
 from config.checks import refuse_to_start  # noqa: E402
 from config.draining import Draining  # noqa: E402
 from config.modes import refuse_by_accident  # noqa: E402
 from events.hubs import ageing  # noqa: E402
+from events.stopping import STOPPING  # noqa: E402
 from notifications.gateway.routing import websocket_urlpatterns  # noqa: E402
 
 refuse_by_accident("web", services=settings.CLARION_SERVICES, entry=settings.CLARION_ENTRY)
 if settings.CLARION_SERVICES and settings.CLARION_ENTRY != "tests":
     refuse_to_start("the ASGI application")
-    ageing.start(threading.Event())
-    lineage.start(threading.Event())
+    ageing.start(STOPPING)
+    lineage.start(STOPPING)
+    vigil.start()
 
 application = Draining(ProtocolTypeRouter({"http": http, "websocket": URLRouter(websocket_urlpatterns)}))

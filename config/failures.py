@@ -1,13 +1,20 @@
 """Pages for what failed; below ``/api/`` they are problems (RFC 9457), as all its errors are."""
 
+import sys
 from http import HTTPStatus
 
-from django.http import HttpRequest, HttpResponseBase
+from django.db import Error
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.template.loader import render_to_string
 from django.views import defaults
 
-from events.problems import problem
+from events.errors import LogUnavailable
+from events.faults import is_transient
+from events.problems import of_error, problem
 
 API = "/api/"
+BACK_S = 2
+"""A page that needs the database asks again after so long."""
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
@@ -32,7 +39,10 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
-    """Answer 500; what happened is in the log, and in no answer."""
+    """Answer 500; what happened is in the log, and in no answer. A fault that passes by itself is a 503."""
+    error = sys.exc_info()[1]
+    if isinstance(error, Error) and is_transient(error):
+        return _unavailable(request, error)
     if request.path.startswith(API):
         return problem(
             HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -41,3 +51,13 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
             " send it again with the same ids",
         )
     return defaults.server_error(request)
+
+
+def _unavailable(request: HttpRequest, error: Error) -> HttpResponseBase:
+    if request.path.startswith(API):
+        return of_error(LogUnavailable(type(error).__name__))
+    page = render_to_string(
+        "503.html", {"back_s": BACK_S}
+    )  # no context of the request's: it may ask the database
+    headers = {"Retry-After": str(BACK_S), "Cache-Control": "no-store"}
+    return HttpResponse(page, status=HTTPStatus.SERVICE_UNAVAILABLE, headers=headers)

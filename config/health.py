@@ -6,8 +6,6 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 
-import redis
-from celery import current_app
 from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
@@ -15,8 +13,12 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest, multiprocess
 
 from config import metrics
+from events import breakers
+from events.breakers import Breaker, State, probes
+from events.stopping import STOPPING
 
-TIMEOUT_S = 1.0
+TIMEOUT_S = 0.8
+"""All are asked at the same time, so that the whole answer takes less than a second."""
 
 
 class Probe:
@@ -25,16 +27,18 @@ class Probe:
     A dependency that hangs therefore costs one thread, however often the state is asked for.
     """
 
-    def __init__(self, name: str, check: Callable[[], None]) -> None:
-        """Ask nothing yet."""
+    def __init__(self, name: str, check: Callable[[], None], breaker: Breaker | None = None) -> None:
+        """Ask nothing yet. What its breaker knows to be away is not asked at all."""
         self.name = name
-        self._check = check
+        self._check, self._breaker = check, breaker
         self._executor = ThreadPoolExecutor(1, f"probe-{name}")
         self._mutex = threading.Lock()
         self._asked: Future[None] | None = None
 
     async def state(self) -> str:
-        """Return ``ok``, or what is wrong, after at most a second."""
+        """Return ``ok``, or what is wrong, after less than a second."""
+        if known := self._known():
+            return known
         try:
             await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(self._ask())), TIMEOUT_S)
         except TimeoutError:
@@ -47,6 +51,8 @@ class Probe:
 
     def glance(self, patience_s: float) -> str:
         """Return the same for callers on a thread, who wait no longer than this."""
+        if known := self._known():
+            return known
         try:
             self._ask().result(patience_s)
         except FutureTimeout:
@@ -56,6 +62,13 @@ class Probe:
         except Exception as error:  # noqa: BLE001 - as above
             return type(error).__name__
         return "ok"
+
+    def _known(self) -> str:
+        """Return what the breaker has to say while it is not closed."""
+        if self._breaker is None or self._breaker.is_closed:
+            return ""
+        status = self._breaker.status()
+        return f"away since {status.since:%H:%M:%S} UTC: {status.why}" if status.since else ""
 
     def _ask(self) -> "Future[None]":
         with self._mutex:
@@ -76,16 +89,31 @@ async def healthz(_request: HttpRequest) -> HttpResponse:
 async def readyz(_request: HttpRequest) -> HttpResponse:
     """Say whether it can serve: the database must answer and be migrated; all dependencies are told.
 
-    Without Redis or broker Clarion still serves: pushes and hints then take about a second.
+    Without Redis or broker Clarion still serves: pushes and hints then take about a second. A
+    process that has been told to end is not ready from that moment on.
     """
-    probes = [DATABASE, BROKER, *([REDIS] if settings.REDIS_URL else [])]
-    found = await asyncio.gather(*(probe.state() for probe in probes))
-    states = dict(zip([probe.name for probe in probes], found, strict=True))
+    asked = [DATABASE, BROKER, *([REDIS] if settings.REDIS_URL else [])]
+    found = await asyncio.gather(*(probe.state() for probe in asked))
+    states = dict(zip([probe.name for probe in asked], found, strict=True))
     ready = states[DATABASE.name] == "ok"
     degraded = ready and any(state != "ok" for state in found)
     status = "degraded" if degraded else "ok" if ready else "unavailable"
-    body = {"status": status, "dependencies": states}
-    return JsonResponse(body, status=200 if ready else 503)
+    if STOPPING.is_set():
+        status, ready = "draining", False
+    body = {"status": status, "dependencies": states, "breakers": _breakers()}
+    return JsonResponse(body, status=200 if ready else 503, headers={} if ready else {"Retry-After": "2"})
+
+
+def _breakers() -> dict[str, dict[str, object]]:
+    """Return each breaker's state; the database's and Redis's only where there are such servers."""
+    if not settings.CLARION_SERVICES:
+        return {}
+    told: dict[str, dict[str, object]] = {}
+    for each in breakers.statuses():
+        told[each.name] = {"state": each.state.value, "opened": each.opened}
+        if each.state is not State.CLOSED:
+            told[each.name] |= {"since": each.since, "why": each.why, "asked_again_in_s": each.retry_s}
+    return told
 
 
 async def prometheus(_request: HttpRequest) -> HttpResponse:
@@ -114,20 +142,11 @@ def _migrations() -> None:
     _migrated.set()
 
 
-def _redis() -> None:
-    url = settings.REDIS_URL
-    with redis.Redis.from_url(url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S) as client:
-        client.ping()
-
-
-def _broker() -> None:
-    with current_app.connection_for_write(connect_timeout=TIMEOUT_S) as broker:
-        broker.ensure_connection(max_retries=1, timeout=int(TIMEOUT_S))
-
-
 _migrated = threading.Event()
 _scraper = ThreadPoolExecutor(1, "metrics")
-DATABASE, BROKER, REDIS = Probe("database", _database), Probe("broker", _broker), Probe("redis", _redis)
+DATABASE = Probe("database", _database, breakers.DATABASE)
+BROKER = Probe("broker", probes.broker, breakers.BROKER)
+REDIS = Probe("redis", probes.redis, breakers.REDIS)
 
 
 def _metrics() -> bytes:

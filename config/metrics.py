@@ -9,20 +9,25 @@ from prometheus_client import values
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from events import breakers
+from events.breakers import State as Circuit
 from events.hubs.backlogs import backlogs_of
 from events.hubs.progress import lags
 from events.lanes import Lane
 from events.models import DeadLetter, Game, OutboxEvent, Partition, RefusedLane
 from players.models import Gateway
 
+WEIGHT = {Circuit.CLOSED: 0, Circuit.HALF_OPEN: 1, Circuit.OPEN: 2}
+
 
 class State(Collector):
-    """Lag, heads, dead letters, outbox, sockets."""
+    """Lag, heads, dead letters, outbox, sockets, breakers."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Return the gauges; a database that is away leaves them out, and says so."""
         up = GaugeMetricFamily("clarion_database_up", "Whether the database answers.")
         try:
+            breakers.demand_database()
             families = [
                 *_lags(),
                 *_backlogs(),
@@ -40,11 +45,23 @@ class State(Collector):
         finally:
             connection.close()
         yield up
+        yield _breakers()
 
 
 def many_processes() -> bool:
     """Tell whether PROMETHEUS_MULTIPROC_DIR is set: several processes are then told as one."""
     return str(values.ValueClass.__name__) == "MmapedValue"
+
+
+def _breakers() -> GaugeMetricFamily:
+    family = GaugeMetricFamily(
+        "clarion_breaker_state",
+        "What this process takes a dependency for: 0 there, 1 being asked, 2 away.",
+        labels=["name"],
+    )
+    for status in breakers.statuses():
+        family.add_metric([status.name], WEIGHT[status.state])
+    return family
 
 
 def _lags() -> list[GaugeMetricFamily]:

@@ -17,6 +17,7 @@ from config.data_folder import DataFolder
 from config.logs import configure as configure_logs
 from config.modes import known_role, refuse_by_accident, refuse_other_databases
 from config.networks import networks
+from events.breakers import broker_is_blocked
 
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -147,6 +148,7 @@ DATABASES: dict[str, Any]
 if CLARION_SERVICES:
     DATABASES = {"default": env.db_url("DATABASE_URL")}
     refuse_other_databases(DATABASES["default"]["ENGINE"])  # before Django looks for their drivers
+    DATABASES["default"]["ENGINE"] = "config.postgres"  # Django's, with a circuit breaker
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASES["default"]["OPTIONS"] = {
         # A machine that is gone without a word is noticed within seconds:
@@ -162,13 +164,13 @@ if CLARION_SERVICES:
         **DATABASES["default"].get("OPTIONS", {}),  # what the URL says, such as ?sslmode=require
     }
     if CLARION_ROLE == "web" and CLARION_ENTRY != "tests":
-        # A thread per request comes and goes under ASGI. A short reconnect_timeout, since the pool's own
-        # pauses double: after an outage of minutes it would look away for minutes more.
+        # A thread per request comes and goes under ASGI. A short reconnect_timeout: while the database is
+        # away our breaker asks for it, and when it is back the pool must not be in a pause of its own.
         DATABASES["default"]["OPTIONS"]["pool"] = {
             "min_size": 2,
             "max_size": env.int("CLARION_POOL", default=10),
             "timeout": 2.0,
-            "reconnect_timeout": 3.0,
+            "reconnect_timeout": 1.0,
         }
     elif CLARION_ROLE == "worker":
         # Celery closes Django's pool at each task; a prefork worker keeps its one connection instead.
@@ -233,7 +235,11 @@ elif CELERY_BROKER_URL.startswith("redis"):
         "visibility_timeout": 120,
     }
 else:
-    CELERY_BROKER_TRANSPORT_OPTIONS = {"read_timeout": 5, "write_timeout": 5}
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "read_timeout": 5,
+        "write_timeout": 5,
+        "on_blocked": broker_is_blocked,  # it takes connections, and confirms nothing
+    }
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE = {
     "sweep hubs and outbox": {"task": "events.sweep", "schedule": 5.0},

@@ -2,7 +2,8 @@
 
 A hint may be lost or repeated without harm: the log is the truth, lanes are drained by
 age (``events.hubs.ageing``), and a run that finds nothing ends. So a broker that is down
-costs the caller nothing: sending happens on a thread of its own.
+costs the caller nothing: sending happens on a thread of its own, and while the broker is
+known to be away, or blocked, nothing is sent at all.
 """
 
 import os
@@ -11,15 +12,20 @@ import time
 from collections.abc import Collection, Iterable
 
 import structlog
+from amqp.exceptions import AMQPError
 from celery import current_app
-from kombu.exceptions import KombuError
+from kombu.exceptions import KombuError, OperationalError
 from prometheus_client import Counter
+from redis.exceptions import RedisError
 
+from events import breakers
 from events.lanes import Lane
 
 DEBOUNCE_S = 0.002
 """Hints for the same (hub, lane) within this time are one."""
-PAUSE_AFTER_FAILURE_S = 1.0
+PAUSE_AFTER_SURPRISE_S = 1.0
+FAULTS = (OSError, KombuError, AMQPError, RedisError)
+"""What a broker that is away raises; the last is of a Redis that is one."""
 
 listeners: dict[str, Collection[int]] = {}
 """Names of the hubs that want to be woken, each with its lanes."""
@@ -29,6 +35,13 @@ sent = Counter("clarion_hints_sent_total", "Wake-ups sent to the broker.", ["lan
 failed = Counter(
     "clarion_hints_failed_total", "Wake-ups that the broker did not take; lanes are drained by age."
 )
+
+
+class BrokerAway(OperationalError):
+    """Nothing was tried: the broker is known to be away. Lanes are drained by age."""
+
+    def __init__(self) -> None:
+        super().__init__("the broker is away; lanes are drained by age meanwhile")
 
 
 def queue_for(lane: int) -> str:
@@ -42,15 +55,25 @@ def hint(lanes: Iterable[int]) -> None:
 
 
 def wake(hub: str, lane: int) -> None:
-    """Send one wake-up now, on the caller's thread; a broker that is away is logged, not raised."""
+    """Send one wake-up now, on the caller's thread.
+
+    Raises:
+        BrokerAway: the broker is known to be away; that took no time.
+        OSError, KombuError, AMQPError, RedisError: it is found to be away now.
+    """
+    ticket = breakers.BROKER.admit()
+    if ticket is None:
+        failed.inc()
+        raise BrokerAway
     try:
         current_app.send_task(
             "events.run_hub", args=(hub, lane), queue=queue_for(lane), retry=False, ignore_result=True
         )
-    except (OSError, KombuError) as error:
+    except FAULTS as error:
         failed.inc()
-        log.warning("hint.failed", hub=hub, lane=Lane(lane).label, error=type(error).__name__)
+        breakers.BROKER.failed(ticket, error)
         raise
+    breakers.BROKER.succeeded(ticket)
     sent.labels(Lane(lane).label).inc()
 
 
@@ -89,10 +112,11 @@ class _Sender:
         for hub, lane in batch:
             try:
                 wake(hub, lane)
-            except Exception as error:  # whatever it is, the next hint must still be sent
-                if not isinstance(error, OSError | KombuError):
-                    log.exception("hint.broken", hub=hub, lane=Lane(lane).label)
-                time.sleep(PAUSE_AFTER_FAILURE_S)  # the rest is found by age; do not knock for each
+            except FAULTS:
+                return  # the rest is found by age
+            except Exception:  # whatever it is, the next hint must still be sent
+                log.exception("hint.broken", hub=hub, lane=Lane(lane).label)
+                time.sleep(PAUSE_AFTER_SURPRISE_S)
                 return
 
 

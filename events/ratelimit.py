@@ -4,7 +4,6 @@ import threading
 import time
 from dataclasses import dataclass
 
-import structlog
 from django.conf import settings
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -12,14 +11,11 @@ from redis.commands.core import Script
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from events.breakers import RATE_LIMIT_TIMEOUT_S, RATE_LIMITS, REDIS
 from events.errors import RateLimited
 from events.keys import Caller
 
 MINUTE_S = 60
-PAUSE_S = 5.0
-"""For so long nothing asks a Redis that has failed; each process counts for itself meanwhile."""
-REDIS_TIMEOUT_S = 0.05
-"""Asked on the event loop, so it must not take long; a Redis that takes longer counts as away."""
 
 _CHARGE = """
 local used = tonumber(redis.call('GET', KEYS[1]) or '0')
@@ -32,8 +28,6 @@ redis.call('EXPIRE', KEYS[1], ARGV[3])
 return {1, used + cost}
 """
 """Count a cost if it still fits; answer whether it did, and what is used by now."""
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +65,7 @@ def charge(caller: Caller, cost: int) -> Left | None:
 
 
 def forget() -> None:
-    """Start to count anew in this process, and ask Redis again."""
+    """Start to count anew in this process."""
     global _shared  # noqa: PLW0603 - the one place that this module keeps
     _shared = _Shared()
     _own.clear()
@@ -99,15 +93,10 @@ class _Own:
 
 
 class _Shared:
-    """The counter in Redis, and until when it is left alone."""
+    """The counter in Redis."""
 
     def __init__(self) -> None:
         self._script: Script | None = None
-        self._away_until = 0.0
-
-    @property
-    def is_there(self) -> bool:
-        return bool(settings.REDIS_URL) and time.monotonic() >= self._away_until
 
     def charge(self, key_id: int, minute: int, cost: int, limit: int) -> tuple[bool, int]:
         if self._script is None:
@@ -116,21 +105,20 @@ class _Shared:
         fits, used = self._script(keys=[key], args=[cost, limit, 2 * MINUTE_S])
         return bool(fits), int(used)
 
-    def leave_alone(self) -> None:
-        self._away_until = time.monotonic() + PAUSE_S
-
 
 _own, _shared = _Own(), _Shared()
 
 
 def _counted(key_id: int, minute: int, cost: int, limit: int) -> tuple[bool, int]:
     """Count in Redis, or here while Redis is away."""
-    if _shared.is_there:
+    if settings.REDIS_URL and REDIS.is_closed and (ticket := RATE_LIMITS.admit()):
         try:
-            return _shared.charge(key_id, minute, cost, limit)
+            counted = _shared.charge(key_id, minute, cost, limit)
         except RedisError as error:
-            _shared.leave_alone()
-            log.warning("ratelimit.redis_away", error=type(error).__name__)
+            RATE_LIMITS.failed(ticket, error)
+        else:
+            RATE_LIMITS.succeeded(ticket)
+            return counted
     return _own.charge(key_id, minute, cost, limit)
 
 
@@ -138,7 +126,7 @@ def _redis() -> Redis:
     """Return a client that gives up at the first failure."""
     return Redis.from_url(
         settings.REDIS_URL,
-        socket_timeout=REDIS_TIMEOUT_S,
-        socket_connect_timeout=REDIS_TIMEOUT_S,
+        socket_timeout=RATE_LIMIT_TIMEOUT_S,
+        socket_connect_timeout=RATE_LIMIT_TIMEOUT_S,
         retry=Retry(NoBackoff(), 0),
     )

@@ -7,9 +7,9 @@ from typing import Any
 from django.conf import settings
 from django.db.models import OuterRef, Subquery
 
-from config.health import BROKER, REDIS
 from events import pressure
 from events.admin.cells import address_of
+from events.breakers import BROKER, RATE_LIMITS, REDIS, Breaker
 from events.hubs.ageing import LIMIT_S
 from events.lanes import Lane
 from events.models import Checkpoint, DeadLetter, OutboxEvent
@@ -21,7 +21,20 @@ LATE = 5
 """A lane is late when its oldest event waits this many times longer than anybody should let it."""
 LATELY = timedelta(minutes=10)
 OUTBOX_LATE = timedelta(seconds=15)
-PATIENCE_S = 0.2
+
+GOES_ON = {
+    BROKER: (
+        "The broker is",
+        "Appends and pushes go on: each lane is drained once its work has waited for the lane's limit"
+        " (0.2 s, 1 s, 5 s). Campaigns, e-mail and webhooks wait.",
+    ),
+    REDIS: ("Redis is", "No socket is closed. Pushes take about a second instead of milliseconds."),
+    RATE_LIMITS: (
+        "Redis is too slow for rate limits, or",
+        "Each process counts for itself: a key may send its limit to each of them.",
+    ),
+}
+"""Of each dependency without which Clarion goes on: its name in a sentence, what goes on and what is delayed."""
 
 Warning_ = dict[str, str]
 """``text`` and ``url``."""
@@ -40,19 +53,19 @@ def warnings(now: datetime, lag: Mapping[Lane, float], numbers: Mapping[str, int
 
 
 def _dependencies() -> Iterator[Warning_]:
+    """Tell what is away. The database is not among them: without it there is no page to tell it on."""
     if not settings.CLARION_SERVICES:
         return
-    if (state := BROKER.glance(PATIENCE_S)) != "ok":
-        yield _warning(
-            f"The broker is away ({state}). Appends and pushes go on, lanes are drained by age; campaigns and"
-            " e-mail wait.",
-            "/readyz",
-        )
-    if settings.REDIS_URL and (state := REDIS.glance(PATIENCE_S)) != "ok":
-        yield _warning(
-            f"Redis is away ({state}). No socket is closed; pushes take about a second instead of milliseconds.",
-            "/readyz",
-        )
+    for breaker in GOES_ON:
+        if not breaker.is_closed and not (breaker is RATE_LIMITS and not REDIS.is_closed):
+            yield _warning(_away(breaker), "/readyz")
+
+
+def _away(breaker: Breaker) -> str:
+    who, goes_on = GOES_ON[breaker]
+    status = breaker.status()
+    since = f" since {status.since:%H:%M:%S} UTC" if status.since else ""
+    return f"{who} away{since} ({status.why or 'being asked again'}). {goes_on}"
 
 
 def _refused(now: datetime, refusals: Iterable[Refusal]) -> Iterator[Warning_]:

@@ -32,6 +32,8 @@ from events.problems import of_error, problem
 logger = structlog.get_logger(__name__)
 _encode = msgspec.json.Encoder().encode
 JSON = "application/json"
+ANSWER_S = 10.0
+"""Beyond every time-out of the database's own: it is frozen, or the network is."""
 REFUSED = {
     TooLarge: (413, "too-large"),
     NotCloudEvents: (415, "not-cloudevents"),
@@ -116,7 +118,10 @@ async def _append(config: GameConfig, reading: Reading) -> list[Judged]:
             entries.append(found)
             places.append(index)
     if entries:
-        outcomes = await asyncio.wrap_future(log.submit(config.id, entries))
+        try:
+            outcomes = await asyncio.wait_for(asyncio.wrap_future(log.submit(config.id, entries)), ANSWER_S)
+        except TimeoutError:
+            raise LogUnavailable(f"no answer within {ANSWER_S:.0f} s") from None
         for index, outcome in zip(places, outcomes, strict=True):
             judged[index] = outcome
     return judged

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from django.db import connection, transaction
 
 from events import hints
+from events.breakers import DATABASE
 from events.connections import give_back
 from events.envelope import Envelope
 from events.errors import InsideTransaction, UnknownGame
@@ -129,3 +130,4 @@ def _store() -> Store:
 
 
 committer = Committer(commit)
+DATABASE.on_open.append(committer.refuse_waiting)

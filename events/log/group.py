@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from django.db import DataError, Error, IntegrityError, connection
 
+from events.breakers import DATABASE
 from events.errors import EventsError, InvalidEvent, LogUnavailable
 from events.faults import sqlstate
 from events.log.entries import Entry, Outcome
@@ -52,10 +53,16 @@ class Committer:
         self._stopping = False
 
     def submit(self, game_id: int, entries: Sequence[Entry]) -> "Future[list[Outcome]]":
-        """Queue a call; its future gets one outcome per entry, or raises an EventsError."""
+        """Queue a call; its future gets one outcome per entry, or raises an EventsError.
+
+        While the database is away it raises at once, and nothing was stored.
+        """
         call = Call(game_id=game_id, entries=entries)
         if not entries:
             call.future.set_result([])
+            return call.future
+        if not DATABASE.is_closed:
+            call.future.set_exception(LogUnavailable("the database is away"))
             return call.future
         with self._changed:
             self._calls.append(call)
@@ -64,6 +71,14 @@ class Committer:
                 self._leader.start()
             self._changed.notify()
         return call.future
+
+    def refuse_waiting(self) -> None:
+        """Answer who has not had a turn: the database has gone, and the leader may hang in it. Nothing is lost."""
+        with self._changed:
+            waiting, self._calls = list(self._calls), deque()
+        for call in waiting:
+            if call.future.set_running_or_notify_cancel():
+                call.future.set_exception(LogUnavailable("the database is away"))
 
     def stop(self) -> None:
         """Finish what is queued, end the leader, give its connection back. A later call starts anew."""

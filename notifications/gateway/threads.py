@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 from django.db import close_old_connections
 
+from events.breakers import demand_database
+
 T = TypeVar("T")
 _gateway = ThreadPoolExecutor(3, thread_name_prefix="gateway")
 _sessions = ThreadPoolExecutor(4, thread_name_prefix="gateway-session")
@@ -28,6 +30,7 @@ async def session_query(work: Callable[..., T], *args: Any) -> T:
 
 
 async def _run(executor: Executor, work: Callable[..., T], *args: Any) -> T:
+    demand_database()  # rather than wait behind threads that wait for a database that is away
     return await asyncio.get_running_loop().run_in_executor(executor, partial(_connected, work, *args))
 
 

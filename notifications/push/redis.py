@@ -1,26 +1,23 @@
 """Between processes: Redis pub/sub, published synchronously, received by one subscription per gateway."""
 
 import asyncio
-import threading
-import time
 from typing import Any
 
 import msgspec
 import redis
 import redis.asyncio
-import structlog
 from prometheus_client import Counter
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
+from events.breakers import REDIS
 from notifications.push.transport import Message, Receive, Subscribed, Transport
 
 PUBLISH_TIMEOUT_S = 0.25
-PAUSE_S = 1.0
-"""For so long nothing is sent to a Redis that has failed: no batch pays its time-out."""
 SUBSCRIBE_TIMEOUT_S = 3.0
 QUIET_S = 5.0
 """A subscription that hears nothing for so long asks; for twice as long, and it is given up as dead."""
 
-log = structlog.get_logger(__name__)
 published = Counter("clarion_push_published_total", "Messages published.")
 lost = Counter(
     "clarion_push_lost_total", "Messages not published; gateways find the changes within a second."
@@ -44,24 +41,23 @@ class RedisTransport(Transport):
             client_name=self.channel,  # operators see it in CLIENT LIST
             socket_timeout=PUBLISH_TIMEOUT_S,
             socket_connect_timeout=PUBLISH_TIMEOUT_S,
+            retry=Retry(NoBackoff(), 1),  # a connection that was cut while it was idle is no outage
         )
-        self._away_until = 0.0
-        self._away = False
-        self._lock = threading.Lock()
 
     def publish(self, message: Message) -> None:
-        """Send it, unless Redis is known to be away."""
-        if time.monotonic() < self._away_until:
+        """Send it, unless Redis is known to be away: no batch pays its time-out."""
+        ticket = REDIS.admit()
+        if ticket is None:
             lost.inc()
             return
         try:
             self._client.publish(self.channel, _encode(message))
         except (redis.RedisError, OSError) as error:
             lost.inc()
-            self._note(away=True, why=type(error).__name__)
+            REDIS.failed(ticket, error)
         else:
             published.inc()
-            self._note(away=False)
+            REDIS.succeeded(ticket)
 
     async def run(self, receive: Receive, subscribed: Subscribed) -> None:
         """Receive until cancelled or until the connection breaks or falls silent."""
@@ -95,16 +91,6 @@ class RedisTransport(Transport):
                 await asyncio.sleep(
                     0
                 )  # reading what has come already does not wait, and would shut others out
-
-    def _note(self, *, away: bool, why: str = "") -> None:
-        """Log each change of state once."""
-        with self._lock:
-            changed, self._away = away != self._away, away
-            self._away_until = time.monotonic() + PAUSE_S if away else 0.0
-        if changed and away:
-            log.warning("push.redis_away", error=why)
-        elif changed:
-            log.info("push.redis_back")
 
 
 def _hand_over(data: bytes, receive: Receive) -> None:

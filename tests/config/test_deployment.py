@@ -43,10 +43,12 @@ def told_to_end(servers: Services, kind: str) -> float:
 
 
 def test_it_is_ready_and_names_each_dependency(servers: Services) -> None:
-    assert httpx.get(f"{servers.url}/readyz").json() == {
-        "status": "ok",
-        "dependencies": {"database": "ok", "broker": "ok", "redis": "ok"},
-    }
+    ready = httpx.get(f"{servers.url}/readyz").json()
+    assert ready["status"] == "ok"
+    assert ready["dependencies"] == {"database": "ok", "broker": "ok", "redis": "ok"}
+    assert {name: each["state"] for name, each in ready["breakers"].items()} == dict.fromkeys(
+        ("database", "broker", "redis", "rate limits"), "closed"
+    )
     assert "clarion_database_up 1.0" in httpx.get(f"{servers.url}/metrics").text
 
 

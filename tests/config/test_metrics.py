@@ -99,7 +99,8 @@ def test_a_database_that_is_away_is_told_and_leaves_the_rest_out(monkeypatch: py
         raise OperationalError("server closed the connection unexpectedly")
 
     monkeypatch.setattr(metrics, "_outbox", away)
-    assert told() == {"clarion_database_up": 0}
+    assert {name.partition("{")[0] for name in told()} == {"clarion_database_up", "clarion_breaker_state"}
+    assert told()["clarion_database_up"] == 0
 
 
 async def test_one_answer_holds_what_is_so_and_what_was_counted() -> None:

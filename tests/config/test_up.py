@@ -39,6 +39,7 @@ def test_it_serves_refuses_a_second_instance_and_keeps_its_data(tmp_path: Path) 
         assert first.get("/readyz").json() == {
             "status": "ok",
             "dependencies": {"database": "ok", "broker": "ok"},
+            "breakers": {},
         }
         assert first.get("/").headers["location"] == "/play/"
         assert first.get("/static/unfold/css/styles.css").status_code == 200

@@ -11,7 +11,8 @@ from celery import current_app
 from django.db import connection
 from kombu.exceptions import OperationalError
 
-from events import hints
+from events import breakers, hints
+from events.breakers import Circuit
 from events.lanes import Lane
 from events.models import Event
 from tests.given import an_event, given_events, given_game
@@ -44,7 +45,7 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
     monkeypatch.setattr(current_app._get_current_object(), "send_task", broker.send_task)
     monkeypatch.setattr(hints, "_sender", hints._Sender())
     monkeypatch.setattr(hints, "listeners", {"a": tuple(Lane), "b": (Lane.URGENT,)})
-    monkeypatch.setattr(hints, "PAUSE_AFTER_FAILURE_S", 0.001)
+    monkeypatch.setattr(hints, "PAUSE_AFTER_SURPRISE_S", 0.001)
     yield broker
     broker.answer = lambda: None
 
@@ -98,20 +99,44 @@ def test_hints_that_come_while_one_is_being_sent_are_one(broker: Broker) -> None
     ids=lambda fault: type(fault).__name__,
 )
 def test_a_broker_that_is_away_costs_the_caller_nothing_and_is_asked_again(
-    broker: Broker, fault: Exception
+    broker: Broker, fault: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away() -> None:
         raise fault
 
+    known_as_away(monkeypatch, PATIENCE_S)
     broker.answer = away
     hints.hint([Lane.NORMAL])
     assert broker.next() == ("a", 1)
-    hints.hint([Lane.NORMAL])
-    assert broker.next() == ("a", 1)
     broker.answer = lambda: None
-    hints.hint([Lane.BULK])
-    while broker.next() != ("a", 2):
-        pass
+    breakers.BROKER.reset()  # as its probe does when the broker is back
+    while True:
+        hints.hint([Lane.BULK])
+        try:
+            assert broker.sent.get(timeout=0.1)[1]["args"] == ("a", 2)
+        except Empty:
+            continue
+        break
+
+
+def known_as_away(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Keep the breaker open once it is."""
+    monkeypatch.setattr(breakers.BROKER, "_new_circuit", lambda: Circuit(first_s=seconds, longest_s=seconds))
+    breakers.BROKER.reset()
+
+
+def test_while_the_broker_is_known_to_be_away_nothing_is_sent_and_who_wakes_is_told_at_once(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known_as_away(monkeypatch, PATIENCE_S)
+    breakers.broker_is_blocked("low on memory")
+    failed = hints.failed._value.get()
+    with pytest.raises(hints.BrokerAway):
+        hints.wake("a", Lane.URGENT)
+    hints.hint([Lane.NORMAL])
+    with pytest.raises(Empty):
+        broker.sent.get(timeout=0.1)
+    assert hints.failed._value.get() >= failed + 1
 
 
 @pytest.mark.parametrize("fault", [OSError("refused"), OperationalError("refused")], ids=repr)

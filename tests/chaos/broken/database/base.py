@@ -7,8 +7,8 @@ are a connection that ends just before or just after the commit.
 from typing import Any
 
 from django.db import OperationalError
-from django.db.backends.postgresql import base
 
+from config.postgres import base
 from tests.chaos.broken.switch import dice, on, tell
 
 FAILS = 0.01
