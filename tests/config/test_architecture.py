@@ -12,7 +12,11 @@ ROOMS = ("config", "events", "players", "notifications")
 DUMPING_GROUNDS = frozenset(
     {"util", "utils", "helper", "helpers", "common", "base", "manager", "managers", "misc", "shared"}
 )
-ASKED_FOR_BY_DJANGO = {ROOT / "config/sqlite/base.py", ROOT / "tests/chaos/broken/database/base.py"}
+ASKED_FOR_BY_DJANGO = {
+    ROOT / "config/sqlite/base.py",
+    ROOT / "config/postgres/base.py",
+    ROOT / "tests/chaos/broken/database/base.py",
+}
 """A database backend's file has this name."""
 ENTRIES = {ROOT / "manage.py", ROOT / "config" / "asgi.py", ROOT / "config" / "celery.py"}
 """They say how Clarion was started, before Django loads; they read nothing."""
