@@ -179,3 +179,21 @@ class StillNeeded(EventsError):
 
 class StartOver(EventsError):
     """The claim was lost, or what the batch needs has changed; the batch is begun again."""
+
+
+class LetterGone(EventsError):
+    """A dead letter is resolved, by a retry or by somebody else."""
+
+    def __init__(self, letter_id: int) -> None:
+        """Name it."""
+        super().__init__(f"dead letter {letter_id} is resolved; its stream goes on")
+
+
+class LetterMoved(EventsError):
+    """A dead letter no longer stands where somebody saw it. Look again before deciding."""
+
+    def __init__(self, letter_id: int, seen: int, now: int) -> None:
+        """Name both versions."""
+        super().__init__(
+            f"dead letter {letter_id} stands at version {now} now, not {seen}; nothing was skipped, look again"
+        )

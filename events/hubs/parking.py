@@ -1,6 +1,6 @@
 """Parking: one poisoned stream of a lane steps aside, so that the rest goes on."""
 
-import traceback
+from datetime import UTC, datetime
 
 import structlog
 from django.db import transaction
@@ -8,14 +8,13 @@ from django.db import transaction
 from events.hubs import claim as claims
 from events.hubs import metrics
 from events.hubs.claim import Claim
+from events.hubs.letters.failing import Failure, died, failure
+from events.hubs.letters.schedule import next_retry
 from events.lanes import Lane
 from events.log.read import batch as read_batch
 from events.models import DeadLetter
 
 log = structlog.get_logger(__name__)
-
-DIED = "ProcessEnded"
-"""The cause of an event that three times ended the process that worked on it."""
 
 
 def park(claim: Claim, error: Exception) -> bool:
@@ -23,15 +22,16 @@ def park(claim: Claim, error: Exception) -> bool:
 
     The traceback names places, never the message: that may carry a player's data.
     """
-    return _park(claim, type(error).__name__, "".join(traceback.format_tb(error.__traceback__)), claim.tries)
+    return _park(claim, failure(claim.hub, error), claim.tries)
 
 
 def park_exhausted(claim: Claim) -> bool:
     """Park the stream of an event whose tries all ended with their processes."""
-    return _park(claim, DIED, "", claim.tries - 1)
+    return _park(claim, died(claim.hub), claim.tries - 1)
 
 
-def _park(claim: Claim, cause: str, trace: str, tries: int) -> bool:
+def _park(claim: Claim, what: Failure, tries: int) -> bool:
+    now = datetime.now(UTC)
     with transaction.atomic(durable=True):
         if not claims.hold(claim):
             return False
@@ -47,15 +47,20 @@ def _park(claim: Claim, cause: str, trace: str, tries: int) -> bool:
                 "version": event.version,
                 "event_offset": event.offset,
                 "event_type": event.type,
-                "cause": cause,
-                "traceback": trace,
+                "cause": what.cause,
+                "fingerprint": what.fingerprint,
+                "traceback": what.traceback,
                 "tries": tries,
+                "created": now,
+                "first_failed": now,
+                "last_failed": now,
+                "next_retry": next_retry(now, now, 0),
             },
         )
         claims.advance(claim, event.offset, 0, 1)
     metrics.parked.labels(claim.hub, Lane(claim.lane).label).inc()
     log.error(
         "hub.parked", hub=claim.hub, lane=Lane(claim.lane).label, event_id=event.event_id,
-        offset=event.offset, version=event.version, cause=cause, tries=tries,
+        offset=event.offset, version=event.version, cause=what.cause, tries=tries,
     )  # fmt: skip
     return True

@@ -13,6 +13,7 @@ from events.faults import is_transient
 from events.hubs import claim as claims
 from events.hubs import metrics, parking
 from events.hubs.claim import Claim
+from events.hubs.hanging import Stopwatch, passes
 from events.hubs.projection import AfterCommit, Hub, Prepared
 from events.hubs.registry import hub as registered
 from events.lanes import Lane
@@ -73,6 +74,7 @@ def step_once(hub: Hub, lane: int) -> Step:
     found a row noted has made its run leave, and that run's work is found here.
     """
     claim: Claim | None = None
+    watch = Stopwatch()
     try:
         if not claims.claimable(hub.name, lane):
             return Step.NOTHING
@@ -81,59 +83,72 @@ def step_once(hub: Hub, lane: int) -> Step:
             return Step.LOST  # somebody has it, perhaps only for a look: see whether work is left
         if claim.exhausted:
             return Step.FAILED if parking.park_exhausted(claim) else Step.LOST
-        return _work(hub, claim)
+        return _work(hub, claim, watch)
     except StartOver:
         assert claim is not None
-        _take_back(claim)
+        if watch.hung:  # others took over while it hung; they may hang as well, and each try counts
+            claims.give_up(claim)
+        else:
+            _take_back(claim)
         return Step.LOST
     except Exception as error:
         if claim is None and not is_transient(error):
             raise
-        return _failed(claim, error)
+        return _failed(claim, error, watch)
 
 
-def _work(hub: Hub, claim: Claim) -> Step:
+def _work(hub: Hub, claim: Claim, watch: Stopwatch | None = None) -> Step:
     started = time.perf_counter()
     events = read_batch(
         claim.partition_id,
         claim.lane,
         claim.position,
         1 if claim.alone else BATCH[Lane(claim.lane)],
-        _types(hub),
+        types_of(hub),
     )
     if not events:
         raise StartOver  # somebody moved the checkpoint since
-    after, done = _process(hub, claim, events)
+    after, done = _process(hub, claim, events, watch or Stopwatch())
     metrics.batch(claim, done, time.perf_counter() - started)
     for follow_up in after:
-        _run_after(follow_up, claim)
+        run_after(follow_up, claim.hub, claim.lane)
     return Step.DONE
 
 
-def _process(hub: Hub, claim: Claim, events: Sequence[LoggedEvent]) -> tuple[list[AfterCommit], int]:
+def _process(
+    hub: Hub, claim: Claim, events: Sequence[LoggedEvent], watch: Stopwatch
+) -> tuple[list[AfterCommit], int]:
     """Prepare outside, then apply in transaction 2; return what to do after commit and how many events.
 
     Raises:
         StartOver: the claim was lost; nothing was written.
     """
-    waiting = claims.parked(claim)
-    live = [event for event in events if not _waits_behind(event, waiting)]
-    prepared = [projection.prepare(live) for projection in hub.projections] if live else []
+    live = _live(claim, events)
+    with watch.running():
+        prepared = [projection.prepare(live) for projection in hub.projections] if live else []
     take = min((each.take for each in prepared), default=0)
     taken = live[:take]
     last = _last_offset(events, live, take)
     with transaction.atomic(durable=True):
         bound()
-        if not claims.hold(claim) or claims.parked(claim) != waiting:
+        if not claims.hold(claim) or _live(claim, events) != live:  # parked or drained since
             raise StartOver
         if hub.lock and taken:
             hub.lock(frozenset().union(*(each.locks for each in prepared)))
-        after = _apply(hub, taken, prepared)
+        with watch.running():
+            after = apply_all(hub, taken, prepared)
         claims.advance(claim, last, len(taken), sum(event.offset <= last for event in events))
     return after, len(taken)
 
 
-def _apply(hub: Hub, events: Sequence[LoggedEvent], prepared: Sequence[Prepared]) -> list[AfterCommit]:
+def _live(claim: Claim, events: Sequence[LoggedEvent]) -> list[LoggedEvent]:
+    """Return those that wait behind no parked one. A drain that has not come this far changes nothing here."""
+    waiting = claims.parked(claim)
+    return [event for event in events if not _waits_behind(event, waiting)]
+
+
+def apply_all(hub: Hub, events: Sequence[LoggedEvent], prepared: Sequence[Prepared]) -> list[AfterCommit]:
+    """Let each projection write its effects, in this transaction; return what comes after commit."""
     if not events:
         return []
     pairs = zip(hub.projections, prepared, strict=True)
@@ -153,9 +168,9 @@ def _waits_behind(event: LoggedEvent, parked: dict[str, int]) -> bool:
     return version is not None and event.version >= version
 
 
-def _failed(claim: Claim | None, error: Exception) -> Step:
+def _failed(claim: Claim | None, error: Exception, watch: Stopwatch) -> Step:
     """Sort a fault: transient ones take their try back, poison counts it and is parked at the last."""
-    if is_transient(error):
+    if passes(error, watch):
         metrics.transient.inc()
         close_old_connections()
         log.warning("hub.transient", hub=claim.hub if claim else None, error=type(error).__name__)
@@ -163,9 +178,13 @@ def _failed(claim: Claim | None, error: Exception) -> Step:
             _take_back(claim)
         return Step.FAULT
     assert claim is not None
+    if watch.hung:
+        metrics.hung.labels(claim.hub, Lane(claim.lane).label).inc()
+        close_old_connections()
     log.error(
         "hub.failed", hub=claim.hub, lane=Lane(claim.lane).label, partition=claim.partition_id,
-        position=claim.position, tries=claim.tries, alone=claim.alone, error=type(error).__name__,
+        position=claim.position, tries=claim.tries, alone=claim.alone, hung=watch.hung,
+        error=type(error).__name__,
     )  # fmt: skip
     if claim.alone and claim.tries >= claims.ALONE_TRIES:
         return Step.FAILED if parking.park(claim, error) else Step.LOST
@@ -182,12 +201,12 @@ def _take_back(claim: Claim) -> None:
         _owed.add(claim.token)  # the database is away: take it back at the next claim
 
 
-def _run_after(follow_up: AfterCommit, claim: Claim) -> None:
+def run_after(follow_up: AfterCommit, hub: str, lane: int) -> None:
     """Run what comes after commit; the work is done, so a failure is only reported."""
     try:
         follow_up()
     except Exception:
-        log.exception("hub.after_commit_failed", hub=claim.hub, lane=Lane(claim.lane).label)
+        log.exception("hub.after_commit_failed", hub=hub, lane=Lane(lane).label)
 
 
 def bound() -> None:
@@ -201,7 +220,7 @@ def bound() -> None:
             )
 
 
-def _types(hub: Hub) -> tuple[str, ...] | None:
+def types_of(hub: Hub) -> tuple[str, ...] | None:
     """Return the prefixes that any projection looks at, or None when one looks at all."""
     wanted: set[str] = set()
     for projection in hub.projections:

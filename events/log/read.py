@@ -42,6 +42,29 @@ def batch(
     )
 
 
+def of_stream(
+    game_id: int,
+    stream: str,
+    *,
+    lane: int,
+    version: int,
+    upto: int,
+    limit: int,
+    types: tuple[str, ...] | None = None,
+) -> list[LoggedEvent]:
+    """Return up to ``limit`` events of a stream in a lane, from a version on, up to an offset; in order.
+
+    The stream's index is walked; ``types`` as in ``batch``.
+    """
+    payload, values = payload_columns(types)
+    return select_events(
+        payload,
+        'game_id = %s AND stream = %s AND version >= %s AND lane = %s AND "offset" <= %s'
+        " ORDER BY version LIMIT %s",
+        [*values, game_id, stream, version, lane, upto, limit],
+    )
+
+
 def one(event_pk: int) -> LoggedEvent | None:
     """Return the event with this id, or None."""
     found = select_events(payload_columns(None)[0], "id = %s", [event_pk])

@@ -2,7 +2,8 @@
 
 from events.models.erasures import Erasure
 from events.models.games import ApiKey, EventType, Game, IdempotencyKey, RefusedLane
-from events.models.hubs import Checkpoint, DeadLetter, LaneSample
+from events.models.hubs import Checkpoint, LaneSample
+from events.models.letters import DeadLetter, LetterStep, RetryRound
 from events.models.lineage import Lineage
 from events.models.log import Event, OutboxEvent, Partition
 from events.models.replays import Replay
@@ -19,11 +20,13 @@ __all__ = [
     "Game",
     "IdempotencyKey",
     "LaneSample",
+    "LetterStep",
     "Lineage",
     "OutboxEvent",
     "Partition",
     "RefusedLane",
     "Replay",
+    "RetryRound",
     "StorageSample",
     "Witness",
 ]

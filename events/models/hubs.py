@@ -1,4 +1,4 @@
-"""Where each hub stands in the log, and what it had to leave behind."""
+"""Where each hub stands in the log."""
 
 from typing import ClassVar
 
@@ -6,7 +6,6 @@ from django.db import models
 from django.utils import timezone
 
 from events.lanes import Lane
-from events.models.games import Game
 from events.models.log import Partition
 
 
@@ -81,37 +80,3 @@ class LaneSample(models.Model):
 
     def __str__(self) -> str:
         return f"{self.hub} {self.get_lane_display()} {self.at:%H:%M:%S}"
-
-
-class DeadLetter(models.Model):
-    """A parked stream of a hub and lane, from a version on.
-
-    Later events of that stream and lane wait in the log; nothing is copied.
-    """
-
-    hub = models.CharField(max_length=40)
-    game = models.ForeignKey(Game, on_delete=models.CASCADE, related_name="dead_letters")
-    partition = models.ForeignKey(Partition, on_delete=models.CASCADE, related_name="dead_letters")
-    lane = models.PositiveSmallIntegerField(choices=Lane)
-    stream = models.CharField(max_length=511)
-    version = models.PositiveBigIntegerField(help_text="The first version that could not be processed.")
-    event_offset = models.PositiveBigIntegerField(help_text="Its offset.")
-    event_type = models.CharField(max_length=255)
-    cause = models.CharField(max_length=255, help_text="Class of the error.")
-    traceback = models.TextField(help_text="Where it happened; without values.")
-    tries = models.PositiveSmallIntegerField()
-    created = models.DateTimeField(default=timezone.now)
-    resolved = models.DateTimeField(null=True)
-
-    class Meta:
-        ordering: ClassVar = ["-created"]
-        constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["hub", "partition", "lane", "stream"],
-                name="dead_letter_open_once",
-                condition=models.Q(resolved__isnull=True),
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.hub} {self.stream}@{self.version}"

@@ -1,0 +1,1 @@
+"""Dead letters: parked streams, retried by themselves for a while, then by staff, or skipped."""

@@ -1,0 +1,52 @@
+"""What is kept of a failure: its class and its places, never a value. From these comes its fingerprint."""
+
+import hashlib
+import traceback
+from dataclasses import dataclass
+from types import TracebackType
+
+DIED = "ProcessEnded"
+"""The cause of an event that ended the process that worked on it, each time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why something could not be processed."""
+
+    cause: str  # class of the error
+    fingerprint: str  # 16 hexadecimal digits
+    traceback: str  # places, from the outside in
+
+
+def failure(hub: str, error: BaseException) -> Failure:
+    """Describe an error; its message is left out, since it may carry a player's data."""
+    cause = type(error).__name__
+    chain = _chain(error.__traceback__)
+    return Failure(
+        cause=cause,
+        fingerprint=fingerprint(hub, cause, chain),
+        traceback="".join(traceback.format_tb(error.__traceback__)),
+    )
+
+
+def died(hub: str) -> Failure:
+    """Describe tries that ended with their processes: nobody was left to see where."""
+    return Failure(cause=DIED, fingerprint=fingerprint(hub, DIED, ()), traceback="")
+
+
+def fingerprint(hub: str, cause: str, chain: tuple[str, ...]) -> str:
+    """Return what failures of the same kind share: hub, class of the error, places (module and function).
+
+    Lines are left out, so that it outlives a release that moves them; values and messages too.
+    """
+    return hashlib.sha256("\n".join((hub, cause, *chain)).encode()).hexdigest()[:16]
+
+
+def _chain(trace: TracebackType | None) -> tuple[str, ...]:
+    """Return each place once, in the order of first appearance: recursion has no depth here."""
+    places: dict[str, None] = {}
+    while trace is not None:
+        frame = trace.tb_frame
+        places[f"{frame.f_globals.get('__name__', '?')}:{frame.f_code.co_name}"] = None
+        trace = trace.tb_next
+    return tuple(places)

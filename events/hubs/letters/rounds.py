@@ -1,0 +1,85 @@
+"""Rounds: all letters with one fingerprint, one first as a probe, the rest at a bounded rate."""
+
+from datetime import UTC, datetime, timedelta
+
+from django.db.models import F
+
+from events.hubs.letters.drain import Came, drain
+from events.models import DeadLetter, RetryRound
+
+PER_SECOND = 10
+"""Letters that a round begins in a second, over all processes."""
+STOPS_AFTER = 5
+"""So many failures, and the rest waits: the cause is not gone for all of them."""
+PROBE_S = timedelta(seconds=60)
+"""For so long a probe is left to whoever has begun it."""
+AGAIN = timedelta(seconds=5)
+
+State = RetryRound.State
+
+
+def take_turn(seconds: float) -> bool:
+    """Try one letter of a round that is due; False when none is."""
+    now = datetime.now(UTC)
+    for row in RetryRound.objects.filter(finished=None, next_at__lte=now).order_by("next_at"):
+        if _claim(row, now):
+            _try_one(row, seconds)
+            return True
+    return False
+
+
+def _claim(row: RetryRound, now: datetime) -> bool:
+    """Take the next place in time; the one who loses leaves it alone.
+
+    The try counts as failed until it has ended: so one that ends its process counts too.
+    """
+    pause = PROBE_S if row.state == State.PROBING else timedelta(seconds=1 / PER_SECOND)
+    mine = RetryRound.objects.filter(pk=row.pk, finished=None, state=row.state, next_at=row.next_at)
+    return bool(mine.update(next_at=now + pause, failed=F("failed") + 1))
+
+
+def _try_one(row: RetryRound, seconds: float) -> None:
+    probe = row.state == State.PROBING
+    letter = DeadLetter.objects.filter(round=row, resolved=None).order_by("id").first()
+    if letter is None:
+        _end(row, State.FINISHED, failed=-1)
+    elif row.failed >= (1 if probe else STOPS_AFTER):  # the process of the one before has ended
+        _end(row, State.STOPPED, failed=-1)
+    else:
+        DeadLetter.objects.filter(pk=letter.pk).update(asked_by=row.by)
+        came, events = drain(letter.pk, seconds)
+        _judge(row, letter, came, passed=came is Came.RESOLVED or events > 0)
+
+
+def _judge(row: RetryRound, letter: DeadLetter, came: Came, *, passed: bool) -> None:
+    probe = row.state == State.PROBING
+    if passed:
+        _leave(letter)
+        _change(row, passed=1, failed=-1, state=State.RUNNING, now=probe)
+    elif came is Came.FAILED:
+        _leave(letter)
+        if probe or row.failed + 1 >= STOPS_AFTER:
+            _end(row, State.STOPPED)
+    else:  # a fault that passes, or somebody else is at it
+        _change(row, failed=-1)
+        RetryRound.objects.filter(pk=row.pk).update(next_at=datetime.now(UTC) + AGAIN)
+
+
+def _leave(letter: DeadLetter) -> None:
+    DeadLetter.objects.filter(pk=letter.pk).update(round=None)
+
+
+def _change(row: RetryRound, *, passed: int = 0, failed: int = 0, state: str = "", now: bool = False) -> None:
+    changes = {"state": state} if state else {}
+    due = {"next_at": datetime.now(UTC)} if now else {}
+    RetryRound.objects.filter(pk=row.pk, finished=None).update(
+        passed=F("passed") + passed, failed=F("failed") + failed, **changes, **due
+    )
+
+
+def _end(row: RetryRound, state: str, failed: int = 0) -> None:
+    """End a round; what is left of it waits for its own next retry, as before."""
+    RetryRound.objects.filter(pk=row.pk, finished=None).update(
+        state=state, finished=datetime.now(UTC), failed=F("failed") + failed
+    )
+    DeadLetter.objects.filter(round=row).update(round=None)
