@@ -16,6 +16,7 @@ from config import lineage, vigil  # noqa: E402
 from config.checks import refuse_to_start  # noqa: E402
 from config.draining import Draining  # noqa: E402
 from config.modes import refuse_by_accident  # noqa: E402
+from config.watch import running  # noqa: E402
 from events.hubs import ageing  # noqa: E402
 from events.stopping import STOPPING  # noqa: E402
 from notifications.gateway.routing import websocket_urlpatterns  # noqa: E402
@@ -26,5 +27,6 @@ if settings.CLARION_SERVICES and settings.CLARION_ENTRY != "tests":
     ageing.start(STOPPING)
     lineage.start(STOPPING)
     vigil.start()
+    running.start(STOPPING)
 
 application = Draining(ProtocolTypeRouter({"http": http, "websocket": URLRouter(websocket_urlpatterns)}))

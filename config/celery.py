@@ -43,8 +43,9 @@ def _refuse(**_: Any) -> None:
 
 @worker_ready.connect
 def _drain_by_age(**_: Any) -> None:
-    """Watch the lanes too; a worker then needs no broker to find work."""
+    """Watch the lanes too; a worker then needs no broker to find work. And look out for alarms."""
     from config import lineage  # noqa: PLC0415 - as above
+    from config.watch import running  # noqa: PLC0415 - as above
     from events.hubs import ageing  # noqa: PLC0415 - as above
     from notifications.delivery import postman  # noqa: PLC0415 - as above
 
@@ -52,6 +53,7 @@ def _drain_by_age(**_: Any) -> None:
         ageing.start(_stop)
         lineage.start(_stop)
         postman.start_watching(_stop)
+        running.start(_stop)
 
 
 @worker_shutting_down.connect

@@ -5,6 +5,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from email.utils import parseaddr
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,6 +26,9 @@ EXAMPLES = {
     "CLARION_DEMO_KEY": "another such text; the demo's game server posts with it",
     "CELERY_BROKER_URL": "amqp://clarion:password@rabbitmq:5672/clarion",
     "REDIS_URL": "redis://redis:6379/0",
+    "EMAIL_URL": "smtp+tls://clarion:password@smtp.example.com:587",
+    "CLARION_EMAIL_FROM": "Clarion <clarion@example.com>",
+    "CLARION_CONSOLE_URL": "https://clarion.example.com",
 }
 
 
@@ -110,6 +114,30 @@ def _odd_urls() -> Iterator[checks.CheckMessage]:
                 hint=f"set it, such as: {EXAMPLES[name]}",
                 id="clarion.E021",
             )
+
+
+@checks.register
+def alarms_can_leave(**_: Any) -> list[checks.CheckMessage]:
+    """Ask for what e-mails need, and for a whole address of the console."""
+    return list(_of_mail())
+
+
+def _of_mail() -> Iterator[checks.CheckMessage]:
+    sender = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
+    if settings.CLARION_EMAIL and "@" not in sender:
+        yield checks.Error(
+            "EMAIL_URL is set, but CLARION_EMAIL_FROM is "
+            + ("no e-mail address" if settings.DEFAULT_FROM_EMAIL else "not"),
+            hint=f"set it, such as: {EXAMPLES['CLARION_EMAIL_FROM']}",
+            id="clarion.E040",
+        )
+    url = settings.CLARION_CONSOLE_URL
+    if url and urlsplit(url).scheme not in {"http", "https"}:
+        yield checks.Error(
+            f"CLARION_CONSOLE_URL is {url!r}, which is no web address",
+            hint=f"set it, such as: {EXAMPLES['CLARION_CONSOLE_URL']}",
+            id="clarion.E041",
+        )
 
 
 def _of_embedded() -> Iterator[checks.CheckMessage]:

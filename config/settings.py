@@ -188,6 +188,14 @@ else:
 # How much the database may take, where the disk is another machine's and SQL cannot tell.
 CLARION_DISK_BYTES = env.int("CLARION_DISK_BYTES", default=0)
 
+# -- alarms that leave the console --------------------------------------------------------------------
+CLARION_EMAIL = bool(env.str("EMAIL_URL", default=""))
+vars().update(env.email_url("EMAIL_URL", default="dummymail://"))
+EMAIL_TIMEOUT = 10  # a mail server that hangs must not hold up the other ways out
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("CLARION_EMAIL_FROM", default="")
+# Where staff open the console, such as https://clarion.example: what is sent can then lead there.
+CLARION_CONSOLE_URL = env.str("CLARION_CONSOLE_URL", default="").rstrip("/")
+
 # -- Redis and the broker ------------------------------------------------------------------------------
 REDIS_URL = env.str("REDIS_URL", default="") if CLARION_SERVICES else ""
 CHANNEL_LAYERS = {

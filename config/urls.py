@@ -6,6 +6,7 @@ from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
 
 from config import front, health
 from config.console.pulse import pulse
+from config.console.runbook import runbook
 from config.demo import views as demo
 
 urlpatterns = [
@@ -15,6 +16,7 @@ urlpatterns = [
     path("play/send", demo.send, name="play-send"),
     path("play/clock", demo.clock, name="play-clock"),
     path("admin/pulse/", admin.site.admin_view(pulse), name="pulse"),
+    path("admin/runbook/", admin.site.admin_view(runbook), name="runbook"),
     path("admin/", admin.site.urls),
     path("api/", include("events.api.urls")),
     path("api/", include("players.api.urls")),

@@ -1,8 +1,10 @@
 """Celery's doors to the events room: wake-ups without payload, and sweeps."""
 
+from datetime import UTC, datetime
+
 from celery import shared_task
 
-from events import hints, outbox, pressure, storage
+from events import heartbeats, hints, outbox, pressure, storage
 from events.hubs import progress
 from events.hubs.claim import make_missing, work_waits
 from events.hubs.registry import bulk_work, hubs
@@ -37,6 +39,7 @@ def sweep() -> None:
     progress.settle()
     pressure.standing()
     witnesses.take()
+    heartbeats.beat(heartbeats.SWEEP, datetime.now(UTC))
     outbox.flush()  # last: a log that is not available must not keep the hubs asleep
 
 

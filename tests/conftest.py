@@ -14,7 +14,7 @@ CI = os.environ.get("CI") == "true"
 def _nothing_stays_in_the_process() -> Iterator[None]:
     """Stop the append thread (its connection would outlive the test) and forget remembered rows."""
     yield
-    from events import breakers, games, keys, pressure, ratelimit  # noqa: PLC0415 - Django's apps are loaded only now
+    from events import breakers, games, keys, pressure, producers, ratelimit  # noqa: PLC0415 - Django's apps are loaded only now
     from events.hubs import sampling  # noqa: PLC0415 - as above
     from events.log import partitions  # noqa: PLC0415 - as above
     from events.log.appending import committer  # noqa: PLC0415 - as above
@@ -28,6 +28,7 @@ def _nothing_stays_in_the_process() -> Iterator[None]:
         games,
         keys,
         pressure,
+        producers,
         ratelimit,
         sampling,
         partitions,

@@ -73,7 +73,11 @@ UNFOLD: dict[str, Any] = {
         "navigation": [
             {
                 "title": "Now",
-                "items": [{"title": "Pulse", "icon": "monitor_heart", "link": reverse_lazy("admin:index")}],
+                "items": [
+                    {"title": "Pulse", "icon": "monitor_heart", "link": reverse_lazy("admin:index")},
+                    _item("Alarms", "notification_important", "events_alarm"),
+                    {"title": "Runbook", "icon": "menu_book", "link": reverse_lazy("runbook")},
+                ],
             },
             {
                 "title": "Messages",
@@ -127,6 +131,22 @@ UNFOLD: dict[str, Any] = {
     },
     "TABS": [
         {
+            "models": [f"events.{name}" for name in ("alarm", "alarmrecipient", "alarmmute", "alarmlimit")],
+            "items": [
+                {
+                    "title": title,
+                    "link": reverse_lazy(f"admin:events_{name}_changelist"),
+                    "permission": _may_view("events", name),
+                }
+                for title, name in (
+                    ("Alarms", "alarm"),
+                    ("Recipients", "alarmrecipient"),
+                    ("Muted", "alarmmute"),
+                    ("Limits", "alarmlimit"),
+                )
+            ],
+        },
+        {
             "models": [
                 "django_celery_beat.periodictask",
                 "django_celery_beat.intervalschedule",
@@ -144,6 +164,6 @@ UNFOLD: dict[str, Any] = {
                     ("Once", "clockedschedule"),
                 )
             ],
-        }
+        },
     ],
 }

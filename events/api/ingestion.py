@@ -10,7 +10,7 @@ from asgiref.sync import sync_to_async
 from django.db import Error
 from django.http import HttpRequest, HttpResponse
 
-from events import games, keys, log, pressure, ratelimit
+from events import games, keys, log, pressure, producers, ratelimit
 from events.connections import give_back
 from events.envelope import (
     MAX_REQUEST_BYTES,
@@ -62,6 +62,7 @@ async def ingest(request: HttpRequest) -> HttpResponse:
         return of_error(error)
     except Error as error:
         return of_error(LogUnavailable(type(error).__name__))
+    producers.count(caller.key_id, judged)
     _trace(caller.game, reading, judged)
     response = _answered(reading, judged)
     for name, value in (left.headers() if left else {}).items():

@@ -1,5 +1,15 @@
 """Tables of the events room: tenants and their keys, the log, and what follows it."""
 
+from events.models.alarms import (
+    Alarm,
+    AlarmLimit,
+    AlarmMute,
+    AlarmRecipient,
+    AlarmTelling,
+    Heartbeat,
+    ProducerMinute,
+    Severity,
+)
 from events.models.erasures import Erasure
 from events.models.games import ApiKey, EventType, Game, IdempotencyKey, RefusedLane
 from events.models.hubs import Checkpoint, LaneSample
@@ -11,6 +21,11 @@ from events.models.storage import StorageSample
 from events.models.witnesses import Witness
 
 __all__ = [
+    "Alarm",
+    "AlarmLimit",
+    "AlarmMute",
+    "AlarmRecipient",
+    "AlarmTelling",
     "ApiKey",
     "Checkpoint",
     "DeadLetter",
@@ -18,15 +33,18 @@ __all__ = [
     "Event",
     "EventType",
     "Game",
+    "Heartbeat",
     "IdempotencyKey",
     "LaneSample",
     "LetterStep",
     "Lineage",
     "OutboxEvent",
     "Partition",
+    "ProducerMinute",
     "RefusedLane",
     "Replay",
     "RetryRound",
+    "Severity",
     "StorageSample",
     "Witness",
 ]

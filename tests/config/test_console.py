@@ -23,7 +23,19 @@ from django_celery_beat.models import (
 from config.console import pulse
 from events import keys, outbox
 from events.lanes import Lane
-from events.models import ApiKey, Checkpoint, DeadLetter, EventType, Game, OutboxEvent, Replay
+from events.models import (
+    Alarm,
+    AlarmLimit,
+    AlarmMute,
+    AlarmRecipient,
+    ApiKey,
+    Checkpoint,
+    DeadLetter,
+    EventType,
+    Game,
+    OutboxEvent,
+    Replay,
+)
 from notifications import announcements
 from notifications.models import Decision, FanOut, Notification, RuleRevision
 from players import tokens
@@ -38,7 +50,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 LEVERS = (
     'name="_save"', 'name="_continue"', 'name="_addanother"', 'name="action"', "Delete", "Erase…", "Block…", "Unblock…",
     "Revoke…", "Retire…", "Enable…", "Disable…", "Bring back…", "Cancel…", "Change rate…",
-    "Decide what was missed…", "/add/",
+    "Decide what was missed…",
+    "/add/",
+    "Acknowledge…", "Mute…", "Send a test", "New secret…", "sesame",
 )  # fmt: skip
 
 
@@ -77,6 +91,16 @@ def game() -> Game:
         event_offset=event.offset, event_type="level.reached", cause="KeyError", traceback="here", tries=3,
     )  # fmt: skip
     Replay.objects.create(game=game, kind="rebuild", target="profiles", by="olive", reason="to see")
+    now = datetime.now(UTC)
+    Alarm.objects.create(
+        kind="dead_letters", key="lively", game=game, severity="warning", since=now, noticed=now, opened=now,
+        last_seen=now, value=1, worst=1, limit=0, text="1 stream was parked.", url="/admin/",
+    )  # fmt: skip
+    AlarmLimit.objects.create(kind="dead_letters")
+    AlarmMute.objects.create(kind="disk", until=now + timedelta(hours=1), reason="known", by="olive")
+    AlarmRecipient.objects.create(
+        name="on-call", channel="webhook", address="https://ops.example/hooks/sesame", salt=bytes(32)
+    )
     outbox.write(
         game_id=game.id, event_id="staff:1", type="staff.tried", stream="staff", data={"by": "olive"}
     )

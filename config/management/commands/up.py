@@ -20,6 +20,7 @@ from config.demo.install import install
 from config.demo.simulator import Simulator
 from config.embedded import migrating, server, staff, stopping
 from config.embedded.worker import EmbeddedWorker
+from config.watch import running
 from events.hubs import ageing
 from events.log.appending import committer
 from notifications.delivery import postman
@@ -70,6 +71,7 @@ class Command(BaseCommand):
             ageing.start(stop)
             lineage.start(stop, partial(lineage.tick, DataFolder(settings.CLARION_DATA)))
             postman.start_here(stop)
+            running.start(stop)
             if demo:
                 simulator.start()
             self._say(url, password, demo=demo)
