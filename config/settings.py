@@ -257,6 +257,8 @@ CELERY_BEAT_SCHEDULE = {
     "bring what is due by other channels": {"task": "notifications.deliver", "schedule": 5.0},
     "end lapsed presence": {"task": "players.sweep_presence", "schedule": 30.0},
     "forget erased players": {"task": "players.forget", "schedule": 15.0},
+    "let go of what games do not keep": {"task": "events.retain", "schedule": 5.0},
+    "remove leftovers": {"task": "events.tidy", "schedule": 60.0},
     "sample storage": {"task": "events.sample_storage", "schedule": 600.0},
     "retire outlived token keys": {"task": "players.retire_token_keys", "schedule": 3_600.0},
 }

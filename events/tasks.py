@@ -12,9 +12,11 @@ from events.hubs.run import run
 from events.lanes import Lane
 from events.log import witnesses
 from events.replays import work
+from events.retention import leftovers, sweeping
 
 BULK_WORK_S = 0.5
 REPLAYS_S = 2.0
+TURN_S = 1.0
 
 
 @shared_task(name="events.run_hub", ignore_result=True)
@@ -53,3 +55,15 @@ def sample_storage() -> None:
 def work_replays() -> None:
     """Work replays off for about two seconds; beat comes again before long."""
     work.work_for(REPLAYS_S)
+
+
+@shared_task(name="events.retain", ignore_result=True)
+def retain() -> None:
+    """Let go of what games do not keep, for about a second."""
+    sweeping.work_for(TURN_S)
+
+
+@shared_task(name="events.tidy", ignore_result=True)
+def tidy() -> None:
+    """Remove rows that only mattered for a while, for about a second."""
+    leftovers.sweep_for(TURN_S)

@@ -15,6 +15,7 @@ class NotificationsConfig(AppConfig):
         from events.hubs.needs import register_need  # noqa: PLC0415 - as the docstring says
         from events.hubs.registry import register, register_bulk_work  # noqa: PLC0415 - as the docstring says
         from events.replays import job  # noqa: PLC0415 - as above
+        from events.retention.sweeping import register_sweeper  # noqa: PLC0415 - as above
         from notifications import fanout, mentions  # noqa: PLC0415 - as above
         from notifications.delivery import registry  # noqa: PLC0415 - as above
         from notifications.delivery.channels.webhook import WebhookChannel  # noqa: PLC0415 - as above
@@ -22,6 +23,7 @@ class NotificationsConfig(AppConfig):
         from notifications.inbox import expiry  # noqa: PLC0415 - as above
         from notifications.replays.again import DecideAgain  # noqa: PLC0415 - as above
         from notifications.replays.missed import DecideMissed  # noqa: PLC0415 - as above
+        from notifications.retention.sweeps import SWEEPERS  # noqa: PLC0415 - as above
         from players.forgetting import register_mentions  # noqa: PLC0415 - as above
 
         register(DECISIONS)
@@ -30,5 +32,7 @@ class NotificationsConfig(AppConfig):
         register_need("large audiences", fanout.needed)
         register_mentions(mentions.next_of)
         registry.register(WebhookChannel())
+        for sweeper in SWEEPERS:
+            register_sweeper(sweeper)
         register_bulk_work("fan-out", fanout.work_for)
         register_bulk_work("expiry", expiry.work_for)

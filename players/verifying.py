@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 
-from django.db.models import Count, F, Max, Q
+from django.db.models import Count, F, Max, Min, Q
 
+from events.models import Sweep
 from events.snapshots import snapshot
 from players.models import Player, Profile, ProfileRevision
+from players.retention import HISTORY
 
 PAGE = 500
 
@@ -47,11 +49,12 @@ def _marks(game_id: int, first: int, last: int) -> Iterator[str]:
 
 
 def _profiles(game_id: int, first: int, last: int) -> Iterator[str]:
-    """Compare profiles with their history, whose revisions count from one without a hole."""
+    """Compare profiles with their history: revisions without a hole, from one on unless retention took the first."""
+    let_go = Sweep.objects.filter(game_id=game_id, name=HISTORY.name, taken__gt=0).exists()
     counted = {
         row["player_id"]: row
         for row in ProfileRevision.objects.filter(player_id__gte=first, player_id__lte=last, player__game_id=game_id)
-        .values("player_id").annotate(count=Count("id"), last=Max("revision"))
+        .values("player_id").annotate(count=Count("id"), first=Min("revision"), last=Max("revision"))
     }  # fmt: skip
     rows = Profile.objects.filter(
         player_id__gte=first, player_id__lte=last, player__game_id=game_id
@@ -60,8 +63,10 @@ def _profiles(game_id: int, first: int, last: int) -> Iterator[str]:
         if row.player.erased:
             yield f"player {row.player.key}: was erased, and a profile is there"
             continue
-        found = counted.get(row.player_id, {"count": 0, "last": 0})
-        if not row.revision == found["count"] == found["last"]:
+        found = counted.get(row.player_id, {"count": 0, "first": 1, "last": 0})
+        whole = found["count"] == found["last"] - found["first"] + 1
+        begins = found["first"] == 1 or let_go
+        if not (whole and begins and row.revision == found["last"]):
             yield (
                 f"player {row.player.key}: the profile is at revision {row.revision},"
                 f" its history has {found['count']}, the last is {found['last']}"

@@ -33,6 +33,12 @@ def needed(found: Sequence[Place]) -> dict[int, str]:
     return waiting | parked
 
 
+def behind(found: Sequence[Place]) -> set[int]:
+    """Return which of these events, by id, a hub has still to process: all later ones of that lane wait too."""
+    positions = _positions({place.partition_id for place in found})
+    return {place.id for place in found if _behind(place, positions)}
+
+
 Positions = dict[tuple[int, int], tuple[int, str]]
 """By partition and lane: how far the slowest hub is, and its name."""
 

@@ -17,6 +17,7 @@ from events.models.letters import DeadLetter, LetterStep, RetryRound
 from events.models.lineage import Lineage
 from events.models.log import Event, OutboxEvent, Partition
 from events.models.replays import Replay
+from events.models.retention import Retention, Sweep
 from events.models.storage import StorageSample
 from events.models.witnesses import Witness
 
@@ -45,6 +46,8 @@ __all__ = [
     "Replay",
     "RetryRound",
     "Severity",
+    "Retention",
     "StorageSample",
+    "Sweep",
     "Witness",
 ]

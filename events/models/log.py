@@ -120,6 +120,7 @@ class OutboxEvent(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["id"], name="outbox_waiting", condition=Q(appended__isnull=True)),
+            models.Index(fields=["appended"], name="outbox_appended"),
         ]
 
     def __str__(self) -> str:

@@ -108,16 +108,18 @@ def kind_of(text: str) -> str | None:
     return kind if isinstance(kind, str) else None
 
 
-def resume(since: Since | None, *, epoch: str, head: int, announcements: int) -> str:
+def resume(since: Since | None, *, epoch: str, head: int, announcements: int, forgotten: int = 0) -> str:
     """Tell what a client's cursors are good for: ``ok``, ``new`` without any, ``reset`` when of no use.
 
-    Of no use is what another numbering has given, what lies beyond the heads, and what lies so
-    far behind that loading the inbox is the shorter way.
+    Of no use is what another numbering has given, what lies beyond the heads, what lies so far
+    behind that loading the inbox is the shorter way, and what lies before a change that nobody
+    can tell any more: ``forgotten`` is the last whose row retention has removed.
     """
     if since is None:
         return "new"
     announced = announcements if since.announcements is None else since.announcements
-    useful = since.epoch == epoch and _near(since.seq, head) and _near(announced, announcements)
+    told = since.seq >= forgotten
+    useful = since.epoch == epoch and told and _near(since.seq, head) and _near(announced, announcements)
     return "ok" if useful else "reset"
 
 

@@ -48,6 +48,7 @@ class Welcome:
     head: int
     unread: int
     announcements: int
+    forgotten: int  # changes up to here cannot all be told any more
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +129,7 @@ def welcome(player_id: int) -> Welcome:
         head=player.head,
         unread=player.unread,
         announcements=game.announcements,
+        forgotten=player.forgotten,
     )
 
 

@@ -147,7 +147,11 @@ class Session:
         """Stand where the client stands, or at the head; then send what came since."""
         socket = self._socket
         resume = protocol.resume(
-            since, epoch=found.epoch_name, head=found.head, announcements=found.announcements
+            since,
+            epoch=found.epoch_name,
+            head=found.head,
+            announcements=found.announcements,
+            forgotten=found.forgotten,
         )
         at, announced = found.head, found.announcements
         if since and resume == "ok":

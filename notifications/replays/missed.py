@@ -23,7 +23,7 @@ from notifications.engine import CompiledRule
 from notifications.hubs import DECISIONS
 from notifications.models import Rule, RuleRevision
 from notifications.replays.late import LateDecisions
-from notifications.replays.page import Page, count_left, go_on, left_out, next_page
+from notifications.replays.page import Page, count_left, go_on, left_out, next_page, too_old
 from notifications.replays.trial import judge
 
 KIND = "missed"
@@ -61,8 +61,9 @@ class DecideMissed(Job):
             if not Rule.objects.filter(pk=replay.options["rule"], enabled=True).exists():
                 control.pause_itself(replay, "the rule was switched off")
                 return Stepped(read=0, over=False)
+            old = too_old(replace(prepared, events=prepared.decided), hold=True)
             standing = hold_checkpoints(DECISIONS, prepared.partition_id)
-            if not all(map(standing.has_applied, prepared.decided)):
+            if old or not all(map(standing.has_applied, prepared.decided)):
                 return Stepped(read=1, over=False)  # parked or set back meanwhile: look again
             after = _decide(prepared)
         replay.events += len(prepared.events)

@@ -14,6 +14,7 @@ from notifications.hubs import DECISIONS
 from notifications.replays.judging import is_readable
 from notifications.replays.late import LateDecisions
 from notifications.replays.tally import Tally
+from notifications.retention.sweeps import decisions_complete_from
 
 EVENTS = 100
 """In one page."""
@@ -63,7 +64,19 @@ def left_out(page: Page) -> dict[int, str]:
     standing = look_at_checkpoints(DECISIONS, page.partition_id)
     waiting = {event.id: "to live" for event in page.events if not standing.has_applied(event)}
     gone = {event.id: "without payload" for event in page.events if not is_readable(event)}
-    return gone | waiting
+    return gone | too_old(page) | waiting
+
+
+def too_old(page: Page, *, hold: bool = False) -> dict[int, str]:
+    """Return the events, by id, whose decisions may have been removed by age: again would be twice."""
+    if not page.events:
+        return {}
+    kept = decisions_complete_from(page.events[0].game_id, hold=hold)
+    return {
+        event.id: "decisions of that time are gone"
+        for event in page.events
+        if kept is not None and event.recorded < kept
+    }
 
 
 def count_left(page: Page, left: dict[int, str]) -> None:

@@ -1,7 +1,10 @@
 """Decisions against the log, notifications against decisions, large audiences against both."""
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
+
+from django.db import connection
 
 from events.lanes import Lane
 from events.log.rows import event_pk
@@ -9,7 +12,9 @@ from events.models import Partition
 from events.snapshots import snapshot
 from events.verifying import rows
 from notifications.hubs import DECISIONS
+from notifications.retention.sweeps import decisions_complete_from
 
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
 SPAN = 5_000
 """So many offsets are looked at in one snapshot."""
 
@@ -33,7 +38,7 @@ LEFT JOIN notifications_notification n ON n.uid = d.notification_uid
 LEFT JOIN players_player p ON p.id = d.player_id AND p.game_id = d.game_id
 LEFT JOIN events_checkpoint c ON c.hub = %s AND c.partition_id = e.partition_id AND c.lane = e.lane
 WHERE d.{_IN} AND (e.id IS NULL OR r.id IS NULL OR (d.outcome = 'sent') <> (d.notification_uid IS NOT NULL)
- OR (d.notification_uid IS NOT NULL AND n.id IS NULL AND p.erased IS NULL)
+ OR (d.notification_uid IS NOT NULL AND n.id IS NULL AND p.erased IS NULL AND p.removed = 0)
  OR (n.id IS NOT NULL AND (n.player_id <> d.player_id OR n.event_id <> d.event_id OR n.rule_id <> d.rule_id))
  OR (d.player_id IS NOT NULL AND (p.id IS NULL OR p.key <> d.player_key))
  OR c.position IS NULL OR e."offset" > c.position)
@@ -42,7 +47,7 @@ ORDER BY d.event_id, d.id
 _UNDECIDED = f"""
 SELECT n.event_id, n.uid, p.key FROM notifications_notification n
 LEFT JOIN players_player p ON p.id = n.player_id
-WHERE n.{_IN} AND NOT EXISTS (SELECT 1 FROM notifications_decision d WHERE d.event_id = n.event_id
+WHERE n.{_IN} AND n.created >= %s AND NOT EXISTS (SELECT 1 FROM notifications_decision d WHERE d.event_id = n.event_id
  AND d.rule_id = n.rule_id AND d.player_id = n.player_id AND d.notification_uid = n.uid)
 ORDER BY n.event_id, n.id
 """  # noqa: S608 - ours
@@ -51,7 +56,7 @@ SELECT f.event_id, v.rule_id, f.total, f.cursor, f.stopped_at, f.finished IS NOT
  (SELECT count(*) FROM notifications_decision d WHERE d.event_id = f.event_id AND d.rule_id = v.rule_id
   AND d.player_id IS NOT NULL)
 FROM notifications_fanout f LEFT JOIN notifications_rulerevision v ON v.id = f.revision_id
-LEFT JOIN events_event e ON e.id = f.event_id WHERE f.{_IN} ORDER BY f.event_id, f.id
+LEFT JOIN events_event e ON e.id = f.event_id WHERE f.{_IN} AND f.created >= %s ORDER BY f.event_id, f.id
 """  # noqa: S608 - ours
 
 
@@ -66,16 +71,17 @@ def decisions(partition_id: int) -> Iterator[str]:
         (begin, min(begin + SPAN - 1, last)) for begin in range(event_pk(partition_id, 0), last + 1, SPAN)
     ]
     for span in (*spans, (last + 1, beyond)):
-        for finding in _within(span):
+        for finding in _within(span, partition.game_id):
             yield f"partition {partition}: {finding}"
 
 
-def _within(span: tuple[int, int]) -> Iterator[str]:
+def _within(span: tuple[int, int], game_id: int) -> Iterator[str]:
     with snapshot():
+        kept = connection.ops.adapt_datetimefield_value(decisions_complete_from(game_id) or EVER)
         twice = [*rows(_TWICE, span), *rows(_TWICE_BY_ID, span)]
         odd = rows(_ODD, [DECISIONS.name, *span])
-        alone = rows(_UNDECIDED, span)
-        fan_outs = rows(_FAN_OUTS, span)
+        alone = rows(_UNDECIDED, [*span, kept])
+        fan_outs = rows(_FAN_OUTS, [*span, kept])
     for event, rule, player, count in twice:
         yield f"{_at(event)}: rule {rule} was decided {count} times about player {player!r}"
     for row in odd:

@@ -8,7 +8,7 @@ from events.verifying import rows
 from players.verifying import ranges
 
 _COUNTED = """
-SELECT p.key, p.head, p.number, p.unread, p.decisions, p.erased IS NOT NULL,
+SELECT p.key, p.head, p.number, p.unread, p.decisions, p.erased IS NOT NULL, p.removed, p.decisions_removed,
  coalesce(n.count, 0), coalesce(n.different, 0), coalesce(n.last, 0), coalesce(n.newest, 0), coalesce(n.unread, 0),
  coalesce(n.foreign_rows, 0), coalesce(d.count, 0), coalesce(d.different, 0), coalesce(d.last, 0), coalesce(r.newest, 0)
 FROM players_player p
@@ -45,6 +45,8 @@ class _Counted(NamedTuple):
     unread: int
     decisions: int
     erased: bool
+    removed: int  # by retention
+    decisions_removed: int  # by retention
     had: int
     numbers: int  # different ones
     last_number: int
@@ -88,8 +90,9 @@ def _numbers(row: _Counted) -> Iterator[str]:
         yield f"{row.had} notifications share {row.numbers} numbers"
     if row.last_number > row.number:
         yield f"number is {row.number}, there is a notification with {row.last_number}"
-    elif row.had < row.number:
-        yield f"number is {row.number}, there are {row.had} notifications"
+    elif row.had + row.removed != row.number:
+        gone = f", and retention has removed {row.removed}" if row.removed else ""
+        yield f"number is {row.number}, there are {row.had} notifications{gone}"
 
 
 def _sequences(row: _Counted) -> Iterator[str]:
@@ -101,8 +104,9 @@ def _sequences(row: _Counted) -> Iterator[str]:
 def _decisions(row: _Counted) -> Iterator[str]:
     if row.decided != row.places:
         yield f"{row.decided} decisions share {row.places} places"
-    if row.decided != row.decisions or row.last_place > row.decisions:
-        yield f"decisions is {row.decisions}, there are {row.decided}, the last place is {row.last_place}"
+    if row.decided + row.decisions_removed != row.decisions or row.last_place > row.decisions:
+        gone = f", retention has removed {row.decisions_removed}" if row.decisions_removed else ""
+        yield f"decisions is {row.decisions}, there are {row.decided}{gone}, the last place is {row.last_place}"
 
 
 def spans(first: int, last: int, size: int) -> Sequence[tuple[Any, Any]]:

@@ -21,6 +21,7 @@ from notifications.decisions.writing import Key, decided
 from notifications.engine import CompiledRule, RuleInvalid, audience
 from notifications.hubs import DECISIONS
 from notifications.models import FanOut, Rule
+from notifications.retention.sweeps import decisions_complete_from
 
 SETTLED = timedelta(seconds=rulebook.CACHE_S + 4)
 """So long after a change every process has the rule as it is."""
@@ -36,7 +37,9 @@ def undecided(partition_id: int) -> Iterator[str]:
     while rules:
         with snapshot():
             page = _passed(partition_id, tuple(rules), after)
-            missing = list(_missing(many(page), rules))
+            kept = decisions_complete_from(partition.game_id)
+            events = [event for event in many(page) if kept is None or event.recorded >= kept]
+            missing = list(_missing(events, rules))
         yield from (f"partition {partition}: {finding}" for finding in missing)
         if len(page) < PAGE:
             return

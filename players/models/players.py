@@ -35,6 +35,16 @@ class Player(models.Model):
     decisions = models.PositiveBigIntegerField(
         default=0, help_text="Decisions made about this player so far."
     )
+    forgotten = models.PositiveBigIntegerField(
+        default=0,
+        help_text="The highest sequence of a notification whose row is gone: who resumes from before it starts over.",
+    )
+    removed = models.PositiveBigIntegerField(
+        default=0, help_text="Notifications whose rows retention has removed."
+    )
+    decisions_removed = models.PositiveBigIntegerField(
+        default=0, help_text="Decisions about this player whose rows retention has removed."
+    )
     blocked = models.DateTimeField(null=True, blank=True, help_text="Since when they may not connect.")
     erased = models.DateTimeField(null=True, editable=False, help_text="The tombstone that hubs obey.")
     created = models.DateTimeField(default=timezone.now)
