@@ -103,6 +103,8 @@ UNFOLD: dict[str, Any] = {
                     _item("Event types", "category", "events_eventtype"),
                     _item("Partitions", "view_week", "events_partition"),
                     _item("Outbox", "outbox", "events_outboxevent"),
+                    _item("Retention", "auto_delete", "events_retention"),
+                    _item("Erasures", "ink_eraser", "events_erasure"),
                 ],
             },
             {

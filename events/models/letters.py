@@ -110,6 +110,7 @@ class DeadLetter(models.Model):
                 name="dead_letter_group",
                 condition=models.Q(resolved__isnull=True),
             ),
+            models.Index(fields=["resolved"], name="dead_letter_resolved"),
         ]
 
     def __str__(self) -> str:

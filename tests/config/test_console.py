@@ -23,6 +23,7 @@ from django_celery_beat.models import (
 from config.console import pulse
 from events import keys, outbox
 from events.lanes import Lane
+from events.log.erasing import Cause, erase_payloads, places
 from events.models import (
     Alarm,
     AlarmLimit,
@@ -35,7 +36,10 @@ from events.models import (
     Game,
     OutboxEvent,
     Replay,
+    Retention,
+    Sweep,
 )
+from events.models.erasures import Why
 from notifications import announcements
 from notifications.models import Decision, FanOut, Notification, RuleRevision
 from players import tokens
@@ -49,7 +53,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 LEVERS = (
     'name="_save"', 'name="_continue"', 'name="_addanother"', 'name="action"', "Delete", "Erase…", "Block…", "Unblock…",
-    "Revoke…", "Retire…", "Enable…", "Disable…", "Bring back…", "Cancel…", "Change rate…",
+    "Revoke…", "Retire…", "Enable…", "Disable…", "Bring back…", "Cancel…", "Change rate…", "Erase payload…",
     "Decide what was missed…",
     "/add/",
     "Acknowledge…", "Mute…", "Send a test", "New secret…", "sesame",
@@ -90,6 +94,9 @@ def game() -> Game:
         hub="decisions", game=game, partition=event.partition, lane=Lane.NORMAL, stream="mallory", version=1,
         event_offset=event.offset, event_type="level.reached", cause="KeyError", traceback="here", tries=3,
     )  # fmt: skip
+    Retention.objects.create(game=game, payload_days=30)
+    Sweep.objects.create(game=game, name="payloads", part=event.partition_id, due=datetime.now(UTC))
+    erase_payloads(places([event.pk]), Cause(why=Why.STAFF, by="olive", reason="a rude name"))
     Replay.objects.create(game=game, kind="rebuild", target="profiles", by="olive", reason="to see")
     now = datetime.now(UTC)
     Alarm.objects.create(

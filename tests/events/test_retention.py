@@ -274,7 +274,7 @@ def killed_after(statements: int, pk: int) -> bool:
 def test_no_step_walks_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
     game = given_game(partitions=2)
     with time_machine.travel(NOW - 10 * DAY, tick=False):
-        for _ in range(4):
+        for _ in range(15):
             given_events(game, *[an_event(data={"n": n}) for n in range(1_000)])
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")

@@ -1,7 +1,10 @@
 """Acks move forward only, whatever order they are written in."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
+from events.retention import leftovers
 from players.devices import store_acks
 from players.models import Device, Player
 from tests.given import given_game
@@ -60,3 +63,11 @@ def test_acks_of_many_players_and_devices_are_all_stored() -> None:
 def test_no_acks_are_no_statement() -> None:
     store_acks([])
     assert not Device.objects.exists()
+
+
+def test_devices_that_nobody_has_heard_of_for_long_go() -> None:
+    alice = given_player(given_game(), head=3)
+    store_acks([(alice.id, "old", 1), (alice.id, "new", 1)])
+    Device.objects.filter(name="old").update(seen=datetime.now(UTC) - timedelta(days=91))
+    assert leftovers.sweep_for(1) == 1
+    assert list(Device.objects.values_list("name", flat=True)) == ["new"]

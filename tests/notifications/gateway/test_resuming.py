@@ -9,6 +9,7 @@ from events.models import Game
 from notifications import announcements
 from notifications.gateway import protocol, queries
 from notifications.models import Notification
+from players.models import Player
 from tests.notifications.gateway.devices import Device, GatewayThread, titles
 from tests.notifications.gateway.scene import Scene
 
@@ -74,6 +75,16 @@ def test_after_a_restore_every_client_is_reset(gateway: GatewayThread, scene: Sc
     Game.objects.filter(pk=scene.game.pk).update(epoch=2)
     again = gateway.device(scene.token(), since=standing(alice))
     assert (again.ready["resume"], again.ready["epoch"]) == ("reset", "e2")
+
+
+def test_who_was_away_when_rows_were_removed_starts_over_and_others_resume(
+    gateway: GatewayThread, scene: Scene
+) -> None:
+    scene.tells(count=5)
+    device = gateway.device(scene.token())
+    Player.objects.update(forgotten=3)
+    assert gateway.device(scene.token(), since=standing(device, seq=2)).ready["resume"] == "reset"
+    assert gateway.device(scene.token(), since=standing(device, seq=3)).ready["resume"] == "ok"
 
 
 def test_too_far_behind_the_client_loads_the_inbox(

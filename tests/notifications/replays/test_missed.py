@@ -13,8 +13,9 @@ from events import outbox
 from events.errors import ReplayRefused
 from events.hubs.run import run
 from events.lanes import Lane
-from events.models import Checkpoint, DeadLetter, Event, Game, Replay
+from events.models import Checkpoint, DeadLetter, Event, Game, Replay, Retention, Sweep
 from events.replays import control, work
+from events.retention import sweeping
 from notifications import fanout
 from notifications.models import Decision, FanOut, Notification
 from notifications.replays import missed
@@ -401,3 +402,23 @@ def test_an_audience_that_live_is_working_off_is_told_once(game: Game) -> None:
     made_up_for(rule)
     assert sorted(row.player_key for row in decisions(game)) == members
     assert {counters(game, key) for key in members} == {(1, 1, 1)}
+
+
+# -- retention ------------------------------------------------------------------------------------
+
+
+def test_where_decisions_were_removed_nothing_is_decided_again(game: Game) -> None:
+    with time_machine.travel(NOON - timedelta(days=40), tick=False):
+        rule = given_missed(game, 1, 2)
+        made_up_for(rule)
+    with time_machine.travel(NOON, tick=False):
+        given_levels(game, 3)
+        hubs_catch_up(["decisions"])
+        Retention.objects.create(game=game, decision_days=30)
+        sweeping.make_missing()
+        pk = Sweep.objects.get(name="decisions").pk
+        assert sweeping.sweep_once(pk)
+        assert [row.outcome for row in decisions(game)] == ["sent"]
+        replay = made_up_for(rule)
+    assert left(replay)["decisions of that time are gone"] == 2
+    assert [title for _, title in sent(game)] == ["Level 1!", "Level 2!", "Level 3!"]
