@@ -48,7 +48,7 @@ class Welcome:
     head: int
     unread: int
     announcements: int
-    forgotten: int  # changes up to here cannot all be told any more
+    forgotten: int = 0  # changes up to here cannot all be told any more
 
 
 @dataclass(frozen=True, kw_only=True)
