@@ -121,6 +121,8 @@ class _Bench:
         self.replay.carried = folded.state
         opened = {"stream": todo.stream, "version": folded.version, "before": todo.before}
         self.replay.cursor = {**self.replay.cursor, "open": opened}
+        if self.plan.strays_after is not None:  # else the walk for strays would find it again, for ever
+            self.replay.cursor["stray"] = self.plan.strays_after
 
     def _attempt(self, todo: Todo) -> _Folded:
         """Fold a page; a stream that fails is left as it is, counted, and does not stop the others."""

@@ -67,7 +67,13 @@ def plan_next(replay: Replay, hub: Hub, fold: Fold[Any]) -> Plan | None:
     if opened:
         partition_id = _partition_of(replay, opened["stream"])
         todo = Todo(**opened, state=replay.carried)
-        return Plan(partition_id=partition_id, todo=[todo], walked=0, reaches=todo.before)
+        return Plan(
+            partition_id=partition_id,
+            todo=[todo],
+            walked=0,
+            reaches=todo.before,
+            strays_after=replay.cursor.get("stray"),
+        )
     if replay.stream:
         return _plan_one(replay, hub, fold)
     return _plan_walk(replay, hub, fold) or _plan_strays(replay, hub, fold)
@@ -167,7 +173,7 @@ def _partition_of(replay: Replay, stream: str) -> int:
 
 def leave(replay: Replay, plan: Plan, todo: Todo) -> None:
     """Go on after a stream that is done."""
-    replay.cursor = {name: value for name, value in replay.cursor.items() if name != "open"}
+    replay.cursor = {name: value for name, value in replay.cursor.items() if name not in {"open", "stray"}}
     replay.carried = ""
     if replay.stream:
         replay.cursor = {**replay.cursor, "over": True}

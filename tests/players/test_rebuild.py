@@ -309,6 +309,18 @@ def test_whatever_live_does_meanwhile_it_ends_equal_to_a_fresh_fold(
     assert as_said(found) == as_said(fresh(game))
 
 
+def test_a_stream_that_begins_after_the_replay_did_is_looked_at_once_however_long_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rebuild, "PAGE", 1)
+    game = given_game()
+    given_updates(game, "olive", {"locale": "de"})
+    replay = given_replay(game)
+    for locale in ("en", "fr", "ja"):
+        given_updates(game, "bob", {"locale": locale})
+    assert worked_off(replay).state == "done"
+
+
 def act(game: Game, action: str, rest: Any) -> None:
     if action == "live":
         step_once(registry.hub("profiles"), Lane.URGENT)
