@@ -185,6 +185,8 @@ else:
             "TEST": {"NAME": CLARION_DATA / "test.sqlite3"},
         }
     }
+# Where the log is exported to before payloads go: a folder, or a storage of Django's with its options.
+CLARION_EXPORT = env.str("CLARION_EXPORT", default="" if CLARION_SERVICES else str(CLARION_DATA / "exports"))
 # How much the database may take, where the disk is another machine's and SQL cannot tell.
 CLARION_DISK_BYTES = env.int("CLARION_DISK_BYTES", default=0)
 

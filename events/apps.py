@@ -16,10 +16,12 @@ class EventsConfig(AppConfig):
         from events.hubs.registry import register_bulk_work  # noqa: PLC0415 - as the docstring says
         from events.replays import job, work  # noqa: PLC0415 - as above
         from events.replays.rebuild import Rebuild  # noqa: PLC0415 - as above
-        from events.retention import payloads, sweeping  # noqa: PLC0415 - as above
+        from events.retention import exporting, payloads, sweeping  # noqa: PLC0415 - as above
 
         job.register(Rebuild())
         register_bulk_work("replays", work.beside_bulk)
         register_bulk_work("dead letters", letters.work_for)
         sweeping.register_sweeper(payloads.SWEEPER)
+        sweeping.register_sweeper(exporting.SWEEPER)
         register_bulk_work("retention", sweeping.work_for)
+        register_bulk_work("export", exporting.work_for)

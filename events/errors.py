@@ -15,6 +15,8 @@ EventsError
 ├── IdempotencyRefused    the Idempotency-Key cannot be used: 400
 │   ├── IdempotencyReused     it came with another payload before: 422
 │   └── IdempotencyRunning    its first request is still being worked on: 409
+├── ExportRefused         there is nowhere to export to
+├── ExportBroken          an exported file is not what the log said
 ├── StillNeeded           a payload cannot be erased yet: somebody still reads it
 ├── LockStays             somebody's lock could not be ended; the text says what to do
 ├── AppendOnly            the ORM was asked to change what is never changed
@@ -165,6 +167,14 @@ class AppendOnly(EventsError):
     def __init__(self, what: str, verb: str) -> None:
         """Name the table and what was tried."""
         super().__init__(f"{what} rows are append-only; {verb}() is refused")
+
+
+class ExportRefused(EventsError):
+    """There is nowhere to export to; the text names the setting."""
+
+
+class ExportBroken(EventsError):
+    """An exported file, or a line in it, is not what the log's chain of digests says. Do not rely on it."""
 
 
 class StillNeeded(EventsError):

@@ -88,9 +88,11 @@ def used_bytes() -> int:
         if connection.vendor == "postgresql":
             cursor.execute("SELECT pg_database_size(current_database())")
             return int(cursor.fetchone()[0])
-        cursor.execute("SELECT (c.page_count - f.freelist_count) * s.page_size FROM pragma_page_count() c,"
-                       " pragma_freelist_count() f, pragma_page_size() s")  # fmt: skip
-        return int(cursor.fetchone()[0])
+        pages, free, size = (
+            cursor.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("page_count", "freelist_count", "page_size")
+        )
+        return int((pages - free) * size)
 
 
 def tables() -> dict[str, Size]:

@@ -12,7 +12,7 @@ from events.hubs.run import run
 from events.lanes import Lane
 from events.log import witnesses
 from events.replays import work
-from events.retention import leftovers, sweeping
+from events.retention import exporting, leftovers, sweeping
 
 BULK_WORK_S = 0.5
 REPLAYS_S = 2.0
@@ -59,7 +59,8 @@ def work_replays() -> None:
 
 @shared_task(name="events.retain", ignore_result=True)
 def retain() -> None:
-    """Let go of what games do not keep, for about a second."""
+    """Export what goes, and let go of what games do not keep, for about a second each."""
+    exporting.work_for(TURN_S)
     sweeping.work_for(TURN_S)
 
 

@@ -116,6 +116,7 @@ UNFOLD: dict[str, Any] = {
                     _item("Replays", "replay", "events_replay"),
                     _item("Large audiences", "groups", "notifications_fanout"),
                     _item("Gateways", "router", "players_gateway"),
+                    _item("Storage", "hard_drive", "events_storagesample"),
                     _item("Schedules", "schedule", "django_celery_beat_periodictask"),
                 ],
             },

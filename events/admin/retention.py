@@ -13,12 +13,13 @@ from events.admin.lists import ConsoleAdmin, ReadOnlyAdmin
 from events.models import Erasure, Retention, Sweep
 from events.retention.sweeping import begin_again
 
-LIMITS = (
-    ("payload_days", "payloads"), ("notification_days", "notifications"), ("decision_days", "profile_days"),
+LIMITS: tuple[str | tuple[str, str], ...] = (
+    ("payload_days", "payloads"), "export", ("notification_days", "notifications"), ("decision_days", "profile_days"),
 )  # fmt: skip
 CAUTION = (
     "What goes does not come back. Empty keeps for ever; where both a number and an age are given, whichever comes"
-    " first takes it. It is taken in small steps, and never before urgent work."
+    " first takes it. Files that the log was exported to keep what is later erased from it."
+    " It is taken in small steps, and never before urgent work."
 )
 
 
@@ -41,7 +42,11 @@ class RetentionAdmin(ConsoleAdmin):
         """Take effect with the next sweep, within seconds."""
         super().save_model(request, obj, form, change)
         begin_again(obj.pk)
-        limits = {name: getattr(obj, name) for pair in LIMITS for name in pair}
+        limits = {
+            name: getattr(obj, name)
+            for part in LIMITS
+            for name in ((part,) if isinstance(part, str) else part)
+        }
         staff.note(obj.pk, "retention.saved", request.user.get_username(), **limits)
 
     def delete_model(self, request: HttpRequest, obj: Retention) -> None:

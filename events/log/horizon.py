@@ -27,7 +27,7 @@ def older_than_newest(game_id: int, count: int) -> datetime | None:
     best: datetime | None = None
     while (slack := sum(high - low - 1 for low, high in ranges.values())) > 0:
         pivot = _middle_of_the_widest(ranges)
-        newer = {partition: _first_since(partition, pivot, ranges[partition]) for partition in ranges}
+        newer = {partition: first_since(partition, pivot, ranges[partition]) for partition in ranges}
         kept = sum(heads[partition] - first + 1 for partition, first in newer.items())
         if kept >= count:
             best = pivot
@@ -50,7 +50,7 @@ def _middle_of_the_widest(ranges: Mapping[int, Range]) -> datetime:
     return _recorded(partition, (low + high) // 2)
 
 
-def _first_since(partition_id: int, moment: datetime, within: Range) -> int:
+def first_since(partition_id: int, moment: datetime, within: Range) -> int:
     """Return the first offset within a range that was appended at that time or later; the range's end if none."""
     low, high = within
     while high - low > 1:

@@ -11,6 +11,7 @@ from events.models.alarms import (
     Severity,
 )
 from events.models.erasures import Erasure
+from events.models.exports import ExportedPart
 from events.models.games import ApiKey, EventType, Game, IdempotencyKey, RefusedLane
 from events.models.hubs import Checkpoint, LaneSample
 from events.models.letters import DeadLetter, LetterStep, RetryRound
@@ -33,6 +34,7 @@ __all__ = [
     "Erasure",
     "Event",
     "EventType",
+    "ExportedPart",
     "Game",
     "Heartbeat",
     "IdempotencyKey",

@@ -6,12 +6,14 @@ from datetime import datetime, timedelta
 from events.hubs.needs import behind, needed
 from events.log.erasing import Cause, Place, erase_payloads, walk
 from events.log.horizon import older_than_newest
-from events.models import Retention, Sweep
+from events.log.rows import event_pk
+from events.models import Event, Retention, Sweep
 from events.models.erasures import Why
 from events.replays.fold import folds
 from events.retention.sweeping import REST, Done, Sweeper
 
 NAME = "payloads"
+EXPORT = "export"
 LOOK = 500
 """So many events one step looks at: reading them costs about a millisecond."""
 TAKE = 100
@@ -70,7 +72,7 @@ def kept_types() -> tuple[str, ...]:
 
 def exported(sweep: Sweep) -> int:
     """Return the offset up to which the partition was exported, and the file checked."""
-    row = Sweep.objects.filter(game_id=sweep.game_id, name="export", part=sweep.part).first()
+    row = Sweep.objects.filter(game_id=sweep.game_id, name=EXPORT, part=sweep.part).first()
     return row.position if row else 0
 
 
@@ -80,6 +82,11 @@ def _older(game_id: int, count: int, now: datetime) -> datetime | None:
     if known is None or not timedelta() <= now - known[0] < REST:
         known = _older_known[game_id, count] = (now, older_than_newest(game_id, count))
     return known[1]
+
+
+def was_recorded_before(partition_id: int, offset: int, until: datetime) -> bool:
+    """Tell whether the event at an offset is there, and older."""
+    return Event.objects.filter(pk=event_pk(partition_id, offset), recorded__lt=until).exists()
 
 
 def _before(found: Sequence[Place], until: datetime | None, through: int | None) -> list[Place]:

@@ -21,7 +21,7 @@ from django_celery_beat.models import (
 )
 
 from config.console import pulse
-from events import keys, outbox
+from events import keys, outbox, storage
 from events.lanes import Lane
 from events.log.erasing import Cause, erase_payloads, places
 from events.models import (
@@ -94,6 +94,7 @@ def game() -> Game:
         hub="decisions", game=game, partition=event.partition, lane=Lane.NORMAL, stream="mallory", version=1,
         event_offset=event.offset, event_type="level.reached", cause="KeyError", traceback="here", tries=3,
     )  # fmt: skip
+    storage.sample()
     Retention.objects.create(game=game, payload_days=30)
     Sweep.objects.create(game=game, name="payloads", part=event.partition_id, due=datetime.now(UTC))
     erase_payloads(places([event.pk]), Cause(why=Why.STAFF, by="olive", reason="a rude name"))

@@ -1,11 +1,15 @@
 """Staff say how long a game keeps what, and see how far that is."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
+import time_machine
 from django.urls import reverse
 
 from events.log.erasing import Cause, erase_payloads, places
-from events.models import Event, Retention, Sweep
+from events.models import Event, Retention, StorageSample, Sweep
 from events.models.erasures import Why
+from events.retention.outlook import outlook
 from tests.given import an_event, given_events, given_game
 from tests.staff import Console, given_staff, olive, text
 
@@ -54,3 +58,15 @@ def test_erasures_and_sweeps_are_listed() -> None:
     console = olive()
     assert "a rude name" in text(console.listed("events_erasure"))
     assert "from offset 7: still needed" in text(console.listed("events_sweep"))
+
+
+def test_the_forecast_stands_above_its_samples() -> None:
+    game = given_game(partitions=1)
+    given_events(game, *[an_event(data={"text": "x" * 100}) for _ in range(5)])
+    Retention.objects.create(game=game, payload_days=1)
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=2), tick=False):
+        assert [(each.events, each.size > 500) for each in outlook()] == [(5, True)]
+    StorageSample.objects.create(at=datetime.now(UTC) - timedelta(days=2), used=1, events=1)
+    page = text(olive().listed("events_storagesample"))
+    assert "Full in" in page
+    assert "0 payloads, about" in page
