@@ -4,17 +4,18 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from django.db import Error, connection
-from django.db.models import Sum
+from django.db.models import Count, Sum
 from prometheus_client import values
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from config.watch.kinds import KINDS
 from events import breakers
 from events.breakers import State as Circuit
 from events.hubs.backlogs import backlogs_of
 from events.hubs.progress import lags
 from events.lanes import Lane
-from events.models import DeadLetter, Game, OutboxEvent, Partition, RefusedLane
+from events.models import Alarm, DeadLetter, Game, OutboxEvent, Partition, RefusedLane
 from players.models import Gateway
 
 WEIGHT = {Circuit.CLOSED: 0, Circuit.HALF_OPEN: 1, Circuit.OPEN: 2}
@@ -37,6 +38,7 @@ class State(Collector):
                 _letters(),
                 _outbox(),
                 _sockets(),
+                _alarms(),
             ]
             up.add_metric([], 1)
             yield from families
@@ -151,3 +153,13 @@ def _sockets() -> GaugeMetricFamily:
     alive = Gateway.objects.filter(lease_until__gt=datetime.now(UTC))
     total = alive.aggregate(Sum("sockets"))["sockets__sum"] or 0
     return GaugeMetricFamily("clarion_sockets", "Players' sockets on all gateways.", value=total)
+
+
+def _alarms() -> GaugeMetricFamily:
+    """Tell every kind, so that a rule over there sees a zero rather than nothing."""
+    rows = Alarm.objects.filter(ended=None).exclude(opened=None).values_list("kind").annotate(Count("id"))
+    counts = dict.fromkeys(KINDS, 0) | dict(rows.order_by("kind"))
+    family = GaugeMetricFamily("clarion_alarms", "Alarms that are open.", labels=["kind"])
+    for kind, count in counts.items():
+        family.add_metric([kind], count)
+    return family

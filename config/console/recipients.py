@@ -50,7 +50,7 @@ class RecipientForm(forms.ModelForm):
             else:
                 check_url(address)
         except (AddressRefused, ValidationError) as error:
-            said = error.messages if isinstance(error, ValidationError) else [f"{str(error).capitalize()}."]
+            said = error.messages if isinstance(error, ValidationError) else [f"{error}."]
             self.add_error("address", said)
         cleaned["address"] = address
         return cleaned

@@ -8,11 +8,11 @@ from django.conf import settings
 from django.db.models import OuterRef, Subquery
 
 from events import pressure
-from events.admin.cells import address_of
+from events.admin.cells import address_of, page_of
 from events.breakers import BROKER, RATE_LIMITS, REDIS, Breaker
 from events.hubs.ageing import LIMIT_S
 from events.lanes import Lane
-from events.models import Checkpoint, DeadLetter, OutboxEvent
+from events.models import Alarm, Checkpoint, DeadLetter, OutboxEvent
 from events.pressure import Refusal
 from notifications.models import Decision, Rule
 from notifications.models.decisions import Outcome
@@ -20,6 +20,11 @@ from notifications.models.decisions import Outcome
 LATE = 5
 """A lane is late when its oldest event waits this many times longer than anybody should let it."""
 LATELY = timedelta(minutes=10)
+ALARMS_MAX = 10
+TOLD_BELOW = (
+    "broker", "redis", "refusing", "lag_urgent", "lag_normal", "lag_bulk", "dead_letters", "outbox", "rule_failing",
+)  # fmt: skip
+"""Kinds of alarms whose condition has a sentence of its own here, from its first moment on."""
 OUTBOX_LATE = timedelta(seconds=15)
 
 GOES_ON = {
@@ -43,6 +48,7 @@ Warning_ = dict[str, str]
 def warnings(now: datetime, lag: Mapping[Lane, float], numbers: Mapping[str, int]) -> list[Warning_]:
     """Return a sentence for each condition while it lasts."""
     return [
+        *_alarms(),
         *_dependencies(),
         *_refused(now, pressure.standing()),
         *_lanes(lag),
@@ -50,6 +56,14 @@ def warnings(now: datetime, lag: Mapping[Lane, float], numbers: Mapping[str, int
         *_outbox(now),
         *_rules(now),
     ]
+
+
+def _alarms() -> Iterator[Warning_]:
+    """Tell the alarms that no sentence below tells sooner."""
+    rows = Alarm.objects.filter(ended=None).exclude(opened=None).exclude(kind__in=TOLD_BELOW)
+    for row in rows.order_by("severity", "since")[:ALARMS_MAX]:
+        taken = f" {row.acknowledged_by} takes care of it." if row.acknowledged else ""
+        yield _warning(f"{row.text}{taken}", page_of(row))
 
 
 def _dependencies() -> Iterator[Warning_]:

@@ -88,6 +88,10 @@ ALL = (
         means="Copies by e-mail, webhook or push do not arrive. Inboxes and sockets have everything.",
     ),
     Kind(
+        name="deliveries_late", title="Deliveries late", severity=WARNING, unit="s", limit=300, least=30, holds_s=30,
+        means="Copies by e-mail, webhook or push come late. Inboxes and sockets have everything.",
+    ),
+    Kind(
         name="refusing", title="Back-pressure refusing", severity=CRITICAL, unit="s", limit=10, holds_s=0,
         means="The game's servers are told to send events of that lane again later, so these come late. None is lost"
         " as long as they do.",

@@ -41,7 +41,7 @@ RULES = (
     Rule(kinds=("duplicates",), look=producers.duplicates, every_s=15),
     Rule(kinds=("rule_failing",), look=notifications.rules_failing, every_s=15),
     Rule(kinds=("undelivered",), look=notifications.undelivered, every_s=10),
-    Rule(kinds=("deliveries",), look=notifications.deliveries, every_s=15),
+    Rule(kinds=("deliveries", "deliveries_late"), look=notifications.deliveries, every_s=15),
     Rule(kinds=("gateways",), look=notifications.gateways, every_s=10),
     Rule(kinds=("disk",), look=machinery.disk, every_s=60),
     Rule(kinds=("clock",), look=machinery.clock, every_s=60),

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Count, Exists, Max, Min, OuterRef, Q, QuerySet
+from django.db.models import Aggregate, Count, Exists, Max, Min, OuterRef, Q, QuerySet
 
 from config.watch.conditions import Condition
 from config.watch.kinds import Kind
@@ -13,6 +14,7 @@ from events.lanes import Lane
 from events.models import Game
 from notifications.models import Decision, Notification, Rule
 from notifications.models.decisions import Outcome
+from notifications.models.deliveries import Delivery, State
 from players.models import Device, Gateway, Presence
 
 LATELY = timedelta(minutes=10)
@@ -113,6 +115,34 @@ def gateways(kinds: Mapping[str, Kind], now: datetime) -> Iterator[Condition]:
         )
 
 
-def deliveries(_kinds: Mapping[str, Kind], _now: datetime) -> Iterator[Condition]:
-    """Find deliveries that were given up lately."""
-    return iter(())
+def deliveries(kinds: Mapping[str, Kind], now: datetime) -> Iterator[Condition]:
+    """Find channels of games by which deliveries were given up lately, or wait for too long."""
+    limit = kinds["deliveries"].limit
+    dead = Delivery.objects.filter(state=State.DEAD, finished__gt=now - LATELY)
+    for row in _by_channel(dead, count=Count("id"), first=Min("finished"), error=Max("error")):
+        if row["count"] > limit:
+            said = f"{row['count']:,} were given up within the last ten minutes, such as for: {row['error']}."
+            yield _of_channel("deliveries", row, row["count"], limit, said)
+    limit = kinds["deliveries_late"].limit
+    late = Delivery.objects.filter(state=State.WAITING, due_at__lt=now - timedelta(seconds=limit))
+    for row in _by_channel(late, count=Count("id"), first=Min("due_at")):
+        age = (now - row["first"]).total_seconds()
+        said = f"{row['count']:,} are overdue, the oldest for {age:.0f} s."
+        yield _of_channel("deliveries_late", row, age, limit, said)
+
+
+def _by_channel(rows: QuerySet[Delivery], **told: Aggregate) -> Iterator[Mapping[str, Any]]:
+    yield from rows.values("game_id", "game__slug", "channel").annotate(**told).order_by("game_id", "channel")
+
+
+def _of_channel(kind: str, row: Mapping[str, Any], value: float, limit: float, said: str) -> Condition:
+    return Condition(
+        kind=kind,
+        key=f"{row['game__slug']}/{row['channel']}",
+        value=value,
+        limit=limit,
+        text=f"Deliveries by {row['channel']} of {row['game__slug']}: {said}",
+        url=address_of(Notification, game__id__exact=row["game_id"]),
+        game_id=row["game_id"],
+        since=row["first"],
+    )

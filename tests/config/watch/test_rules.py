@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import Sum
 from django.test.utils import CaptureQueriesContext
 
 from config import health
@@ -20,11 +21,15 @@ from events.log.entries import Duplicate
 from events.models import Checkpoint, DeadLetter, Game, Heartbeat, ProducerMinute, RefusedLane
 from events.storage import Forecast
 from events.tasks import sweep
-from notifications.models import Decision, Notification
+from notifications.delivery import registry
+from notifications.models import Decision, Delivery, Notification
 from players.models import Device, Gateway, Player, Presence
 from tests.config.watch.conftest import Time, opened
+from tests.events.api.server import GameServer
+from tests.events.envelope.requests import members
 from tests.events.hubs.conftest import MakeHub, recording_hub  # noqa: F401 - a fixture
 from tests.given import an_event, given_events, given_game, hubs_catch_up
+from tests.notifications.delivery.scene import given_delivery, given_memory
 from tests.notifications.given import decide, given_levels, given_rule
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -395,3 +400,40 @@ def test_an_idle_look_costs_a_handful_of_queries_however_many_games_there_are(ti
     assert len(usual) <= USUAL_QUERIES_MAX, [query["sql"][:90] for query in usual]
     assert len(not_ours) == 1, [query["sql"][:90] for query in not_ours]
     assert Heartbeat.objects.filter(name=looking.TURN).count() == 1
+
+
+# -- deliveries, and what games send ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def delivery(_no_channel_stays: None) -> Delivery:
+    """A delivery that waits."""
+    game = given_game("alpha")
+    given_memory(game)
+    return given_delivery(game)
+
+
+@pytest.fixture
+def _no_channel_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_channels", dict(registry._channels))
+
+
+def test_deliveries_that_are_given_up_or_overdue_are_found(delivery: Delivery) -> None:
+    assert found(notifications.deliveries) == []
+    (late,) = found(notifications.deliveries, later(minutes=10))
+    assert (late.kind, late.key, late.value >= 590) == ("deliveries_late", "alpha/memory", True)
+    Delivery.objects.filter(pk=delivery.pk).update(state="dead", finished=datetime.now(UTC), error="http 410")
+    (dead,) = found(notifications.deliveries)
+    assert (dead.kind, dead.key, dead.value) == ("deliveries", "alpha/memory", 1)
+    assert "given up within the last ten minutes, such as for: http 410." in dead.text
+    assert found(notifications.deliveries, later(minutes=11)) == []
+
+
+def test_what_a_game_server_repeats_is_counted_without_a_query_of_its_own() -> None:
+    server = GameServer(given_game("alpha"))
+    for _ in range(3):
+        assert server.post(members(id="e1")).status_code in {200, 201}
+    assert not ProducerMinute.objects.exists()  # not before the watch's next step
+    counting.flush()
+    counts = ProducerMinute.objects.aggregate(new=Sum("appended"), repeats=Sum("duplicates"))
+    assert counts == {"new": 1, "repeats": 2}
