@@ -5,12 +5,13 @@ through ``config.apps`` and only send.
 """
 
 import os
-import threading
 from typing import Any
 
 from celery import Celery
 from celery.signals import beat_init, celeryd_init, setup_logging, worker_ready, worker_shutting_down
 from django.conf import settings
+
+from events.stopping import STOPPING
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 if not settings.configured:  # the app before Django: this is Celery's own command line
@@ -20,8 +21,6 @@ app = Celery("clarion")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.set_default()
-
-_stop = threading.Event()
 
 
 @setup_logging.connect
@@ -50,12 +49,12 @@ def _drain_by_age(**_: Any) -> None:
     from notifications.delivery import postman  # noqa: PLC0415 - as above
 
     if settings.CLARION_ENTRY != "up":  # the embedded server starts its own
-        ageing.start(_stop)
-        lineage.start(_stop)
-        postman.start_watching(_stop)
-        running.start(_stop)
+        ageing.start(STOPPING)
+        lineage.start(STOPPING)
+        postman.start_watching(STOPPING)
+        running.start(STOPPING)
 
 
 @worker_shutting_down.connect
 def _stop_watching(**_: Any) -> None:
-    _stop.set()
+    STOPPING.set()

@@ -11,6 +11,8 @@ from daphne.cli import CommandLineInterface
 from daphne.server import Server
 from twisted.internet import defer, reactor
 
+from events.stopping import STOPPING
+
 __all__ = ["CommandLine", "DrainingServer", "reactor"]  # the reactor that daphne chose: import it from here
 
 
@@ -33,7 +35,8 @@ class DrainingServer(Server):  # type: ignore[misc] # daphne ships no types
             protocol.sendMessage = partial(_send_whole, protocol)
 
     def kill_all_applications(self) -> Any:
-        """Return what the reactor waits for before it stops."""
+        """Return what the reactor waits for before it stops; whatever works beside it begins nothing new."""
+        STOPPING.set()
         found = (details.get("application_instance") for details in self.connections.values())
         running = [application for application in found if application is not None and not application.done()]
         for application in running:

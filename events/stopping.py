@@ -4,6 +4,6 @@ import os
 import threading
 
 STOPPING = threading.Event()
-"""Set once, by whoever takes the signal: the server in ``config``, Celery's worker, ``manage.py up``."""
+"""Set once, by whoever takes the signal: a gateway's server and Celery's worker. ``manage.py up`` has its own."""
 
 os.register_at_fork(after_in_child=STOPPING.clear)

@@ -1,5 +1,5 @@
 """The events room in the operations console."""
 
-from events.admin import games, hubs, keys, log, replays, retention, storage
+from events.admin import dead_letters, games, hubs, keys, log, replays, retention, storage
 
-__all__ = ["games", "hubs", "keys", "log", "replays", "retention", "storage"]
+__all__ = ["dead_letters", "games", "hubs", "keys", "log", "replays", "retention", "storage"]

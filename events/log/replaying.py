@@ -122,12 +122,6 @@ def moment_before(partition_id: int, offset: int) -> Moment:
     return Moment((first or datetime.max.replace(tzinfo=UTC)) - SKEW, 0)
 
 
-def last_version(game_id: int, stream: str) -> int:
-    """Return the version that a stream is at; 0 when there is none."""
-    newest = Event.objects.filter(game_id=game_id, stream=stream).order_by("-version")
-    return newest.values_list("version", flat=True).first() or 0
-
-
 def offset_before(partition_id: int, moment: datetime, head: int) -> int:
     """Return the offset of the last event that was recorded before a time; 0 when there is none.
 

@@ -5,7 +5,6 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-import httpx
 import orjson
 from django.db import transaction
 
@@ -80,11 +79,3 @@ def test(endpoint: WebhookEndpoint, by: str) -> Tested:
     began = time.monotonic()
     answer = call(id_, orjson.dumps(message), {"url": endpoint.url, "secrets": secrets_of(endpoint)})
     return Tested(id=id_, answer=answer, took_ms=round((time.monotonic() - began) * 1000))
-
-
-def host_of(endpoint: WebhookEndpoint) -> str:
-    """Return the host's name: all of the address that belongs in a list."""
-    try:
-        return httpx.URL(endpoint.url).host
-    except httpx.InvalidURL:
-        return ""

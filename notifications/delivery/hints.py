@@ -39,11 +39,6 @@ def listen(event: threading.Event) -> None:
     _here[:] = [event]
 
 
-def unlisten() -> None:
-    """Let hints go to the broker again."""
-    _here.clear()
-
-
 class _Sender:
     """A thread that sends one task for however many hints came meanwhile."""
 

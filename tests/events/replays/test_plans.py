@@ -50,7 +50,6 @@ def test_the_walk_and_its_questions_go_by_index(game: Game, monkeypatch: pytest.
         (lambda: replaying.partition_after(partition.pk, head - 300, head, 20), "events_event_pkey"),
         (lambda: replaying.is_known_earlier(game.pk, place, 1, lanes, TYPES), "event_version"),
         (lambda: replaying.has_any(game.pk, "p007", head, lanes, TYPES), "event_version"),
-        (lambda: replaying.last_version(game.pk, "p007"), "event_version"),
         (lambda: replaying.recorded_at(partition.pk, 7), "events_event_pkey"),
     ):
         assert plans(monkeypatch, work_) in ([{index}], [{index, "PRIMARY KEY"}], [{"PRIMARY KEY"}]), index
