@@ -111,7 +111,7 @@ function openInbox(open) {
     byId("layout").dataset.inbox = open ? "open" : "closed";
     byId("bell").setAttribute("aria-expanded", String(open));
     const covered = open && narrow.matches;
-    const parts = [document.querySelector(".top"), ...document.querySelectorAll("main > :not(.hud)")];
+    const parts = document.querySelectorAll(".skip, .top, main > :not(.hud)");
     for (const part of parts) part.inert = covered;
     visit?.inbox.look();
 }
