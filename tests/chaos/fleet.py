@@ -1,4 +1,4 @@
-"""Clarion on the suite's own servers: two gateways behind one address, two workers, beat."""
+"""Clarion on the suite's own servers: two gateways behind one address, three workers, beat."""
 
 import os
 import shutil
@@ -19,6 +19,7 @@ from tests.config.deployment import READY_S, Fleet, settings_of
 from tests.config.processes import MANAGE, finished, free_port
 
 WORKERS = ("worker-urgent", "worker")
+"""Those that run hubs."""
 GATEWAYS = ("web-1", "web-2")
 LEAVE_S = 30.0
 """The bound of the design for a process that was asked to stop."""
@@ -68,7 +69,7 @@ class Deployment(Fleet):
 
     def start_all(self) -> None:
         """Start all, and wait until both gateways serve."""
-        for name in (*GATEWAYS, *WORKERS, "beat"):
+        for name in (*GATEWAYS, *WORKERS, "worker-deliveries", "beat"):
             self.start_named(name)
         for name in GATEWAYS:
             self.wait_until_ready_at(f"http://127.0.0.1:{self.ports[name]}")

@@ -23,6 +23,8 @@ REDIS_NUMBER = 11
 """Clarion's keys there begin with the prefix, so several deployments may share it."""
 READY_S = 180.0
 LINE = re.compile(r"^([a-z-]+): (.+)$", re.MULTILINE)
+KINDS = ("web", "worker-urgent", "worker", "worker-deliveries", "beat")
+QUEUES = ("default", "urgent", "deliveries")
 
 
 def settings_of(name: str, port: int) -> dict[str, str]:
@@ -99,7 +101,7 @@ class Fleet:
 
 
 class Services(Fleet):
-    """Web, two workers and beat against PostgreSQL, Redis and RabbitMQ; serves when made."""
+    """Web, three workers and beat against PostgreSQL, Redis and RabbitMQ; serves when made."""
 
     def __init__(self, name: str, **variables: str) -> None:
         """``name`` keeps it apart from other deployments on the same servers."""
@@ -130,7 +132,7 @@ class Services(Fleet):
             self._rabbitmqctl("set_permissions", "-p", self.name, "guest", ".*", ".*", ".*")
         migrated = finished(MANAGE, "migrate", "--noinput", seconds=READY_S, **self.environment)
         assert migrated.returncode == 0, migrated.stderr
-        for kind in ("web", "worker-urgent", "worker", "beat"):
+        for kind in KINDS:
             self.start(kind)
         self.wait_until_ready()
 
@@ -149,7 +151,7 @@ class Services(Fleet):
 
     def _delete_queues(self) -> None:
         with Connection(self.environment["CELERY_BROKER_URL"], connect_timeout=5) as broker:
-            for queue in ("default", "urgent"):
+            for queue in QUEUES:
                 broker.default_channel.queue_delete(f"{self.environment['CLARION_PREFIX']}{queue}")
 
     @staticmethod

@@ -21,7 +21,7 @@ GAME = "loadtest"
 
 @pytest.fixture(scope="module")
 def servers() -> Iterator[Services]:
-    """Web, two workers and beat, with the demo's rules in a game that is not the demo."""
+    """Web, three workers and beat, with the demo's rules in a game that is not the demo."""
     with Services("deployment") as servers:
         installed = finished(MANAGE, "installdemo", GAME, **servers.environment)
         assert installed.returncode == 0, installed.stderr
@@ -79,7 +79,7 @@ def test_a_web_process_says_good_bye_and_leaves_in_time(servers: Services) -> No
     servers.wait_until_ready()
 
 
-@pytest.mark.parametrize("kind", ["worker-urgent", "worker", "beat"])
+@pytest.mark.parametrize("kind", ["worker-urgent", "worker", "worker-deliveries", "beat"])
 def test_workers_and_beat_leave_in_time(servers: Services, kind: str) -> None:
     assert told_to_end(servers, kind) < STOP_S
     servers.start(kind)

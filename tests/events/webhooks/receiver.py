@@ -6,6 +6,7 @@ import hmac
 import ssl
 import struct
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ class Call:
     path: str
     headers: Mapping[str, str]  # names in lower case
     body: bytes
+    at: float = field(default_factory=time.monotonic)
 
     def fits(self, secret: str) -> bool:
         """Tell whether it is signed with a secret, reckoned anew from Standard Webhooks' own words."""
