@@ -82,6 +82,17 @@ class DataFolder:
         lock.flush()
         _held.append(lock)
 
+    def in_use(self) -> bool:
+        """Tell whether a Clarion runs on this folder. Nobody is kept off by asking, but for a moment."""
+        try:
+            with (self.path / "lock").open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        return False
+
     def refuse_newer(self, ours: str) -> None:
         """Compare the version that last wrote here with ours, such as ``0.1.0``.
 

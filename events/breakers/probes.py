@@ -2,6 +2,8 @@
 
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import redis as redis_py
@@ -40,13 +42,18 @@ def database() -> None:
 
 def redis(timeout_s: float = 1.0) -> None:
     """Ask for a pong."""
-    with redis_py.Redis.from_url(
+    with redis_client(timeout_s) as client:
+        client.ping()
+
+
+def redis_client(timeout_s: float) -> redis_py.Redis:
+    """Return a client that waits for so long at most, each time, and tries once."""
+    return redis_py.Redis.from_url(
         settings.REDIS_URL,
         socket_timeout=timeout_s,
         socket_connect_timeout=timeout_s,
         retry=Retry(NoBackoff(), 0),
-    ) as client:
-        client.ping()
+    )
 
 
 def broker() -> None:
@@ -55,12 +62,23 @@ def broker() -> None:
     Raises:
         Silent: it did not come back within 1.5 s.
     """
+    with broker_connection() as connection:
+        round_trip(connection)
+
+
+@contextmanager
+def broker_connection(**options: Any) -> Iterator[Connection]:
+    """Log in to the broker, apart from every pool; each wait is bounded. ``options`` are the transport's.
+
+    Raises:
+        OSError, KombuError, AMQPError, RedisError: it does not let us in within some seconds.
+    """
     with current_app.connection_for_write(
-        connect_timeout=CONNECT_S, transport_options=_impatient()
+        connect_timeout=CONNECT_S, transport_options=_impatient() | options
     ) as connection:
         try:
             connection.ensure_connection(max_retries=1, timeout=CONNECT_S)
-            round_trip(connection)
+            yield connection
         except Exception:
             connection.collect(socket_timeout=0.1)  # a polite end would wait for the same broker again
             raise

@@ -57,8 +57,8 @@ def disk(kinds: Mapping[str, Kind], _now: datetime) -> Iterator[Condition]:
             kind=kind.name,
             value=kind.limit if days is None else round(days, 1),
             limit=kind.limit,
-            text=f"The database takes {_bytes(forecast.used)} of {_bytes(forecast.limit)}: {_bytes(forecast.free)}"
-            f" are left, {left}.",
+            text=f"The database takes {in_bytes(forecast.used)} of {in_bytes(forecast.limit)}:"
+            f" {in_bytes(forecast.free)} are left, {left}.",
             url=reverse("admin:index"),
         )
 
@@ -67,12 +67,7 @@ def clock(kinds: Mapping[str, Kind], _now: datetime) -> Iterator[Condition]:
     """Compare this machine's clock with the database server's."""
     if connection.vendor != "postgresql":
         return
-    kind = kinds["clock"]
-    before = datetime.now(UTC)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        theirs: datetime = cursor.fetchone()[0]
-    skew = _outside(theirs, before, datetime.now(UTC))
+    kind, skew = kinds["clock"], database_skew_s()
     if skew > kind.limit:
         yield Condition(
             kind=kind.name,
@@ -83,12 +78,22 @@ def clock(kinds: Mapping[str, Kind], _now: datetime) -> Iterator[Condition]:
         )
 
 
-def _outside(theirs: datetime, before: datetime, after: datetime) -> float:
+def database_skew_s() -> float:
+    """Return by how many seconds the database server's clock and ours differ at least."""
+    before = datetime.now(UTC)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        theirs: datetime = cursor.fetchone()[0]
+    return outside(theirs, before, datetime.now(UTC))
+
+
+def outside(theirs: datetime, before: datetime, after: datetime) -> float:
     """Return by how many seconds a time lies outside of when it was asked for."""
     return max(0.0, (before - theirs).total_seconds(), (theirs - after).total_seconds())
 
 
-def _bytes(count: float) -> str:
+def in_bytes(count: float) -> str:
+    """Say how many bytes that are, for people."""
     for unit in ("B", "KiB", "MiB", "GiB"):
         if count < 1024:  # noqa: PLR2004 - the unit's size
             return f"{count:.0f} {unit}"

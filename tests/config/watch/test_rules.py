@@ -181,9 +181,9 @@ def test_the_clocks_of_one_machine_agree() -> None:
     assert found(machinery.clock) == []
     now = datetime.now(UTC)
     ahead = now + timedelta(seconds=7)
-    assert machinery._outside(ahead, now, now) == 7
-    assert machinery._outside(now, ahead, ahead) == 7
-    assert machinery._outside(now, now - timedelta(seconds=3), ahead) == 0
+    assert machinery.outside(ahead, now, now) == 7
+    assert machinery.outside(now, ahead, ahead) == 7
+    assert machinery.outside(now, now - timedelta(seconds=3), ahead) == 0
 
 
 # -- producers ------------------------------------------------------------------------------------------
