@@ -6,8 +6,6 @@ answer that does not come. So each is asked now and then, on a thread that may b
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
 
 import structlog
@@ -15,6 +13,7 @@ from django.conf import settings
 
 from events import stopping
 from events.breakers import BROKER, DATABASE, REDIS, Breaker, probes
+from events.breakers.asking import Asker, Unanswered
 
 PATIENCE_S = 2.0
 BROKER_PATIENCE_S = 5.0
@@ -48,8 +47,8 @@ class Vigil:
         self, breaker: Breaker, new_check: Callable[[], Callable[[], None]], every_s: float, patience_s: float
     ) -> None:
         """``new_check`` makes what is called again and again; anew after an answer that did not come."""
-        self._breaker, self._new_check = breaker, new_check
-        self._every_s, self._patience_s = every_s, patience_s
+        self._breaker, self._new_check, self._every_s = breaker, new_check, every_s
+        self._asker = Asker(f"vigil-{breaker.name}-ask", patience_s)
         self._check = new_check()
 
     def run(self, stop: threading.Event) -> None:
@@ -60,26 +59,13 @@ class Vigil:
 
     def look(self) -> None:
         """Ask once; whoever does not answer in time is away, and keeps the thread that waits for it."""
-        asked: Future[None] = Future()
-        threading.Thread(
-            target=_answer, args=(asked, self._check), name=f"vigil-{self._breaker.name}-ask", daemon=True
-        ).start()
         try:
-            asked.result(self._patience_s)
-        except FutureTimeout:
+            self._asker.ask(self._check)
+        except Unanswered as error:
             self._check = self._new_check()
-            self._breaker.trip(f"no answer within {self._patience_s:.0f} s")
+            self._breaker.trip(str(error))
         except Exception as error:  # noqa: BLE001 - whatever it raises, the dependency is away
             self._breaker.trip(type(error).__name__)
-
-
-def _answer(asked: "Future[None]", check: Callable[[], None]) -> None:
-    try:
-        check()
-    except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
-        asked.set_exception(error)
-    else:
-        asked.set_result(None)
 
 
 def start() -> list[threading.Thread]:

@@ -9,7 +9,11 @@ from datetime import UTC, datetime
 import structlog
 from prometheus_client import Counter
 
+from events.breakers.asking import Asker, Unanswered
 from events.breakers.circuit import Circuit, State, Ticket
+
+PROBE_S = 8.0
+"""A probe that has not answered by then is lost; its own time-outs are shorter. The circuit gives it 10 s."""
 
 log = structlog.get_logger(__name__)
 opened = Counter("clarion_breaker_opened_total", "Times that a dependency was found to be away.", ["name"])
@@ -42,10 +46,11 @@ class Breaker:
         *,
         clock: Callable[[], float] = time.monotonic,
         circuit: Callable[[], Circuit] = Circuit,
+        patience_s: float = PROBE_S,
     ) -> None:
-        """``probe`` raises while the dependency is away, and takes some seconds at most."""
+        """``probe`` raises while the dependency is away; one that hangs is left behind after ``patience_s``."""
         self.name = name
-        self._probe, self._clock, self._new_circuit = probe, clock, circuit
+        self._probe, self._clock, self._new_circuit, self._patience_s = probe, clock, circuit, patience_s
         self.on_open: list[Callable[[], None]] = []
         self.on_close: list[Callable[[], None]] = []
         """Called on whichever thread brought the change about, holding no lock; they raise nothing."""
@@ -58,9 +63,9 @@ class Breaker:
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._circuit = self._new_circuit()
+        self._asker = Asker(f"ask-{self.name}", self._patience_s)
         self._since: datetime | None = None
         self._why = ""
-        self._prober: threading.Thread | None = None
         self._doubted = False
 
     # -- for callers -----------------------------------------------------------------------------------
@@ -89,15 +94,11 @@ class Breaker:
 
     def failed(self, ticket: Ticket, error: BaseException) -> None:
         """Say that a try found the dependency away."""
-        with self._lock:
-            tripped = self._circuit.failed(ticket, self._clock())
-        self._note(type(error).__name__, tripped=tripped)
+        self._open(lambda now: self._circuit.failed(ticket, now), _named(error))
 
     def trip(self, why: str) -> None:
         """Say that other evidence has shown it to be away, in a word or two."""
-        with self._lock:
-            tripped = self._circuit.trip(self._clock())
-        self._note(why, tripped=tripped)
+        self._open(self._circuit.trip, why)
 
     def doubt(self) -> None:
         """Have it asked now, by the breaker's own thread, because it may be away. Returns at once."""
@@ -129,7 +130,7 @@ class Breaker:
         if ticket is None or self._probe is None:
             return False
         try:
-            self._probe()
+            self._asker.ask(self._probe)
         except Exception as error:  # noqa: BLE001 - whatever it raises, the dependency is away
             self.failed(ticket, error)
             return False
@@ -139,10 +140,10 @@ class Breaker:
     def _settle(self, stop: threading.Event) -> None:
         try:
             if self._probe is not None:
-                self._probe()
+                self._asker.ask(self._probe)
         except Exception as error:  # noqa: BLE001 - as above
             if not stop.is_set():
-                self.trip(type(error).__name__)
+                self.trip(_named(error))
         finally:
             self._doubted = False
 
@@ -151,29 +152,35 @@ class Breaker:
             if self.probe_once() or stop.is_set():
                 return
 
-    def _note(self, why: str, *, tripped: bool) -> None:
+    def _open(self, opens: Callable[[float], bool], why: str) -> None:
         """Keep why it is away; the first time, tell everybody and begin to ask."""
         with self._lock:
+            opened_now, stop = opens(self._clock()), self._stop
             if self._circuit.state is State.CLOSED:
                 return  # somebody who was late: it is there again
             self._why = why
-            if tripped:
+            if opened_now:
                 self._since = datetime.now(UTC)
-        if not tripped:
-            return
+        if opened_now:
+            self._tell_opened(why, stop)
+
+    def _tell_opened(self, why: str, stop: threading.Event) -> None:
         opened.labels(self.name).inc()
         log.warning("breaker.opened", dependency=self.name, why=why)
         for follow in self.on_open:
             follow()
         if self._probe is not None:
-            prober = threading.Thread(
-                target=self._ask_until_back, args=(self._stop,), name=f"probe-{self.name}", daemon=True
-            )
-            self._prober = prober
-            prober.start()
+            threading.Thread(
+                target=self._ask_until_back, args=(stop,), name=f"probe-{self.name}", daemon=True
+            ).start()
 
     def _tell_closed(self, since: datetime | None) -> None:
         away_s = (datetime.now(UTC) - since).total_seconds() if since else 0.0
         log.info("breaker.closed", dependency=self.name, away_s=round(away_s, 1))
         for follow in self.on_close:
             follow()
+
+
+def _named(error: BaseException) -> str:
+    """Say what happened without a value that may be secret."""
+    return str(error) if isinstance(error, Unanswered) else type(error).__name__

@@ -183,3 +183,38 @@ def test_each_opening_is_counted_and_told_once(caplog: pytest.LogCaptureFixture)
         breaker.failed(ticket, ConnectionRefusedError())
     assert breaker.status().opened == 1
     assert sum("breaker.opened" in record.getMessage() for record in caplog.records) == 1
+
+
+def test_a_probe_that_hangs_is_left_behind_and_another_closes_the_breaker() -> None:
+    """Some client libraries wait for longer than they are told to: a name server, a half-open socket."""
+    hang, let_go, back = threading.Event(), threading.Event(), threading.Event()
+    hang.set()
+
+    def probe() -> None:
+        if hang.is_set():
+            hang.clear()
+            let_go.wait(PATIENCE_S)
+
+    breaker = Breaker("test", probe, patience_s=0.05)
+    breaker.on_close.append(back.set)
+    breaker.trip("refused")
+    assert back.wait(PATIENCE_S / 2)
+    assert not hang.is_set()
+    let_go.set()
+
+
+def test_after_it_was_back_the_next_outage_is_asked_about_soon_again() -> None:
+    made, now = an_open_one(), 0.0
+    for _ in range(5):
+        now += made.wait_s(now)
+        probe = made.admit(now)
+        assert probe
+        made.failed(probe, now)
+    now += made.wait_s(now)
+    probe = made.admit(now)
+    assert probe
+    made.succeeded(probe)
+    ticket = made.admit(now)
+    assert ticket
+    made.failed(ticket, now)
+    assert made.wait_s(now) == 0.25
