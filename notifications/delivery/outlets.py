@@ -5,7 +5,7 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import F
+from django.db.models import F, Q
 
 from notifications.delivery import registry
 from notifications.models import Outlet
@@ -14,6 +14,8 @@ CACHE_S = 1.0
 """What staff switch takes effect here at once, in other processes within a second."""
 FAILURES = 5
 """After so many transient failures in a row nothing is tried for a while."""
+NOTED_EVERY = timedelta(seconds=5)
+"""So often it is noted at most that the other side takes what it is sent."""
 PAUSE_S = (30.0, 600.0)
 """The first such while, and the longest; each is double the one before, and jittered."""
 
@@ -50,18 +52,26 @@ def put(game_id: int, channel: str, *, enabled: bool) -> None:
 
 
 def succeeded(outlet_id: int) -> None:
-    """Note that the other side has answered; most times there is nothing to change."""
-    Outlet.objects.filter(pk=outlet_id).exclude(failures=0, closed_until=None).update(
-        failures=0, closed_until=None
+    """Note that the other side has taken something; most times there is nothing to change."""
+    now = datetime.now(UTC)
+    noted = Q(failures=0, closed_until=None, last_success__gt=now - NOTED_EVERY)
+    Outlet.objects.filter(pk=outlet_id).exclude(noted).update(failures=0, closed_until=None, last_success=now)
+
+
+def refused(outlet_id: int, fault: str) -> None:
+    """Note that the other side has answered, and will never take what it was sent."""
+    Outlet.objects.filter(pk=outlet_id).update(
+        failures=0, closed_until=None, last_failure=datetime.now(UTC), last_fault=fault
     )
 
 
-def failed(outlet_id: int, retry_after_s: float | None) -> None:
+def failed(outlet_id: int, fault: str, retry_after_s: float | None) -> None:
     """Count a transient failure; leave the other side alone when there were many, or when it asks for it."""
-    Outlet.objects.filter(pk=outlet_id).update(failures=F("failures") + 1)
+    now = datetime.now(UTC)
+    Outlet.objects.filter(pk=outlet_id).update(failures=F("failures") + 1, last_failure=now, last_fault=fault)
     failures = Outlet.objects.values_list("failures", flat=True).get(pk=outlet_id)
     pause = max(_pause(failures), min(retry_after_s or 0.0, PAUSE_S[1]))
-    closed_until = datetime.now(UTC) + timedelta(seconds=pause) if pause else None
+    closed_until = now + timedelta(seconds=pause) if pause else None
     Outlet.objects.filter(pk=outlet_id).update(closed_until=closed_until)
 
 

@@ -3,6 +3,7 @@
 import random
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import structlog
 from django.db import transaction
@@ -85,13 +86,14 @@ def _remember(row: Delivery, outcome: Outcome) -> None:
     """Complete this try's entry of the history."""
     fault = outcome.fault
     ended = "expired" if outcome.expired else fault.error if fault else "delivered"
-    detail = str(fault)[:DETAIL_MAX] if fault else ""
-    row.history = [
-        {**each, "ended": ended, "detail": detail, "ms": outcome.took_ms}
-        if each["n"] == outcome.claimed.tries
-        else each
-        for each in row.history
-    ]
+    told: dict[str, Any] = {"ended": ended, "ms": outcome.took_ms}
+    if fault:
+        told |= {
+            "detail": str(fault)[:DETAIL_MAX],
+            "permanent": fault.permanent,
+            "wait_s": fault.retry_after_s,
+        }
+    row.history = [{**each, **told} if each["n"] == outcome.claimed.tries else each for each in row.history]
 
 
 def _tell(row: Delivery, outcome: Outcome, now: datetime) -> None:
@@ -104,6 +106,6 @@ def _tell(row: Delivery, outcome: Outcome, now: datetime) -> None:
         return
     log.info("delivery.failed", delivery=row.pk, channel=row.channel, error=row.error, state=row.state)
     if fault.permanent:
-        outlets.succeeded(claimed.outlet_id)  # it did answer
+        outlets.refused(claimed.outlet_id, row.detail)
     else:
-        outlets.failed(claimed.outlet_id, fault.retry_after_s)
+        outlets.failed(claimed.outlet_id, row.detail, fault.retry_after_s)

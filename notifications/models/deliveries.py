@@ -42,6 +42,11 @@ class Outlet(models.Model):
         null=True, help_text="Nothing is tried before; then one probe, and all goes on when it arrives."
     )
     served = models.DateTimeField(default=timezone.now, help_text="When it last had its turn.")
+    last_success = models.DateTimeField(null=True, help_text="To a few seconds.")
+    last_failure = models.DateTimeField(null=True)
+    last_fault = models.CharField(
+        max_length=DETAIL_MAX, blank=True, default="", help_text="What the last failed try came to."
+    )
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["game", "channel"], name="outlet_once")]
@@ -81,7 +86,9 @@ class Delivery(models.Model):
         max_length=ERROR_MAX, blank=True, default="", help_text="Of the last failed try: its class."
     )
     detail = models.CharField(max_length=DETAIL_MAX, blank=True, default="")
-    history = models.JSONField(default=list, help_text="Tries: n, at, and how each ended.")
+    history = models.JSONField(
+        default=list, help_text="Tries: n, at, ended, ms; failed: detail, permanent, wait_s."
+    )
     created = models.DateTimeField()
     finished = models.DateTimeField(null=True)
 
@@ -98,12 +105,14 @@ class Delivery(models.Model):
             ),
             models.Index(fields=["until"], name="delivery_outlived", condition=models.Q(state="waiting")),
             models.Index(
-                fields=["game", "channel", "error"], name="delivery_dead", condition=models.Q(state="dead")
+                fields=["game", "channel", "error", "id"],
+                name="delivery_dead",
+                condition=models.Q(state="dead"),
             ),
             models.Index(
                 fields=["finished"], name="delivery_finished", condition=models.Q(finished__isnull=False)
             ),
-            models.Index(fields=["game", "state", "id"], name="delivery_listed"),
+            models.Index(fields=["game", "channel", "state", "id"], name="delivery_listed"),
         ]
 
     def __str__(self) -> str:
