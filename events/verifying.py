@@ -128,10 +128,11 @@ def _letters(partition_id: int) -> Iterator[str]:
         [partition_id],
     )
     for hub, lane, stream, version, offset, resolved, *event, position in found:
+        drained = resolved is not None and event[1] == version - 1  # it then stands behind its last event
         name = f"dead letter of {hub}, {Lane(lane).label}, stream {stream} from version {version}"
         if event[0] is None:
             yield f"{name}: there is no event at its offset {offset}"
-        elif event != [stream, version, lane]:
+        elif event != [stream, version - drained, lane]:
             yield f"{name}: the event at its offset {offset} is version {event[1]} of stream {event[0]}"
         elif resolved is None and (position is None or position < offset):
             yield f"{name}: its hub's checkpoint is at {position or 0}, before its offset {offset}"

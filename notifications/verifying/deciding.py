@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 
@@ -87,7 +88,7 @@ def _within(span: tuple[int, int], game_id: int) -> Iterator[str]:
     for row in odd:
         yield from _odd(row)
     for event, uid, key in alone:
-        yield f"{_at(event)}: player {key!r} has the notification {uid}, which no decision made"
+        yield f"{_at(event)}: player {key!r} has the notification {UUID(str(uid))}, which no decision made"
     for row in fan_outs:
         yield from _fan_out(row)
 

@@ -7,12 +7,12 @@ before an event was recorded: of others nobody knows which revision was there wh
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from events.log.logged import LoggedEvent
 from events.log.read import many
 from events.log.rows import event_pk
-from events.models import Checkpoint, DeadLetter, Event, Partition
+from events.models import Checkpoint, DeadLetter, Event, LetterStep, Partition
 from events.snapshots import snapshot
 from notifications import rulebook
 from notifications.decisions.projection import is_large
@@ -63,7 +63,7 @@ def _steady(game_id: int) -> _Steady:
 
 
 def _passed(partition_id: int, types: Sequence[str], after: int) -> list[int]:
-    """Return the next events of these types that the hub has passed, parked streams and lost payloads left out."""
+    """Return the next events of these types that the hub has passed; parked, skipped and emptied ones are left out."""
     passed = Q()
     for lane, position in Checkpoint.objects.filter(
         hub=DECISIONS.name, partition_id=partition_id
@@ -71,7 +71,10 @@ def _passed(partition_id: int, types: Sequence[str], after: int) -> list[int]:
         passed |= Q(lane=lane, id__lte=event_pk(partition_id, position))
     if not passed:
         return []
-    parked = DeadLetter.objects.filter(hub=DECISIONS.name, partition_id=partition_id).values("stream")
+    skipped = LetterStep.objects.filter(letter_id=OuterRef("pk"), outcome=LetterStep.Outcome.SKIPPED)
+    parked = DeadLetter.objects.filter(
+        Q(resolved=None) | Exists(skipped), hub=DECISIONS.name, partition_id=partition_id
+    ).values("stream")
     last = event_pk(partition_id + 1, 0)
     found = Event.objects.filter(passed, id__gt=after, id__lt=last, type__in=types, salt__isnull=False)
     return list(found.exclude(stream__in=parked).order_by("id").values_list("id", flat=True)[:PAGE])

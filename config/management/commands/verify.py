@@ -51,6 +51,8 @@ class Command(BaseCommand):
     def _print(self, proof: Proof) -> None:
         for finding in proof.findings:
             self.stdout.write(f"{proof.game}: {finding}")
+        for check, remedy in proof.remedies.items():
+            self.stdout.write(f"{proof.game}: what to do about {check}: {remedy}")
         self.stdout.write(f"{proof.game}: {proof.events} events, {proof.found or 'no'} findings")
 
 

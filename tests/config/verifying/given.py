@@ -1,10 +1,15 @@
 """A game in which everything has happened that verifying looks at, and ways to damage it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from typing import Any
 
+import pytest
 import time_machine
-from django.db import connection
+from django.core.management import call_command
+from django.db import connection, models
 
 from config.verifying import prove
 from events.lanes import Lane
@@ -63,6 +68,11 @@ def found(game: Game) -> list[str]:
     return prove(game).findings
 
 
+def where(game: Game) -> str:
+    """Return how findings name the game's only partition."""
+    return f"partition {Partition.objects.get(game=game)}"
+
+
 def behind_its_back(sql: str, *values: Any) -> None:
     """Change the data as somebody with the database's password may."""
     with connection.cursor() as cursor:
@@ -84,3 +94,29 @@ def cut_off(game: Game, count: int) -> int:
     behind_its_back('DELETE FROM events_event WHERE game_id = %s AND "offset" > %s', game.pk, last.offset)
     Partition.objects.filter(pk=row.pk).update(head=last.offset, digest=bytes(last.digest), **heads)
     return last.offset
+
+
+@contextmanager
+def without(model: type[models.Model], name: str) -> Iterator[None]:
+    """Drop a constraint, as somebody must who wants to break what it keeps; put it back on an empty table."""
+    constraint = next(each for each in model._meta.constraints if each.name == name)
+    rest = [each for each in model._meta.constraints if each is not constraint]
+    with pytest.MonkeyPatch.context() as patch, connection.schema_editor() as editor:
+        patch.setattr(model._meta, "constraints", rest)  # SQLite makes the table anew from these
+        editor.remove_constraint(model, constraint)
+    try:
+        yield
+    finally:
+        behind_its_back(f"DELETE FROM {model._meta.db_table}")
+        with connection.schema_editor() as editor:
+            editor.add_constraint(model, constraint)
+
+
+def verify(*arguments: str, **options: Any) -> tuple[int, str]:
+    """Run the command as an operator does; return its exit code and what it prints."""
+    out = StringIO()
+    try:
+        call_command("verify", *arguments, stdout=out, **options)
+    except SystemExit as end:
+        return int(str(end.code)), out.getvalue()
+    return 0, out.getvalue()

@@ -2,11 +2,9 @@
 
 import json
 import threading
-from io import StringIO
-from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 from django.db import connection
 
 from config.verifying import SHOWN, prove
@@ -16,7 +14,7 @@ from events.lanes import Lane
 from events.log import witnesses
 from events.models import Game
 from players.models import Player
-from tests.config.verifying.given import act, behind_its_back, found, given_busy_game
+from tests.config.verifying.given import act, behind_its_back, found, given_busy_game, verify
 from tests.given import an_event, given_events, given_game
 from tests.notifications.given import given_levels
 from tests.players.people import given_player
@@ -29,16 +27,6 @@ def game() -> Game:
     return given_busy_game()
 
 
-def verify(*arguments: str, **options: Any) -> tuple[int, str]:
-    """Return the exit code and what is printed."""
-    out = StringIO()
-    try:
-        call_command("verify", *arguments, stdout=out, **options)
-    except SystemExit as end:
-        return int(str(end.code)), out.getvalue()
-    return 0, out.getvalue()
-
-
 def test_a_whole_game_says_so_and_exits_with_0(game: Game) -> None:
     head = game.partition_rows.get().head
     assert verify(game.slug) == (0, f"{game.slug}: {head} events, no findings\n")
@@ -49,6 +37,7 @@ def test_findings_are_told_in_words_and_exit_with_1(game: Game) -> None:
     code, said = verify(game.slug)
     assert code == 1
     assert f"{game.slug}: player alice: unread is 9, counted are 2\n" in said
+    assert f"{game.slug}: what to do about inboxes: " in said
 
 
 def test_every_game_is_verified_unless_some_are_named(game: Game) -> None:

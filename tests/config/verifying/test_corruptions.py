@@ -1,11 +1,8 @@
 """Each corruption that is seeded behind Clarion's back is found; what nobody touched is whole."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from django.db import connection, models
 
 from events.lanes import Lane
 from events.log import digests, witnesses
@@ -13,7 +10,7 @@ from events.log.rows import hashed
 from events.models import Checkpoint, DeadLetter, Event, Game, OutboxEvent, Partition, Witness
 from notifications.models import Announcement, Decision, FanOut, Notification
 from players.models import Player, Profile
-from tests.config.verifying.given import behind_its_back, cut_off, found, given_busy_game
+from tests.config.verifying.given import behind_its_back, cut_off, found, given_busy_game, where, without
 from tests.given import an_event, given_events, hubs_catch_up
 from tests.notifications.given import given_levels, player
 
@@ -25,10 +22,6 @@ def game() -> Game:
     game = given_busy_game()
     assert found(game) == []
     return game
-
-
-def where(game: Game) -> str:
-    return f"partition {Partition.objects.get(game=game)}"
 
 
 def level(game: Game, key: str) -> Event:
@@ -172,22 +165,6 @@ def test_an_outbox_row_that_never_came_to_the_log_is_found(game: Game) -> None:
 
 
 # -- decisions ----------------------------------------------------------------------------------------
-
-
-@contextmanager
-def without(model: type[models.Model], name: str) -> Iterator[None]:
-    """Drop a constraint, as somebody must who wants to break what it keeps; put it back on an empty table."""
-    constraint = next(each for each in model._meta.constraints if each.name == name)
-    rest = [each for each in model._meta.constraints if each is not constraint]
-    with pytest.MonkeyPatch.context() as patch, connection.schema_editor() as editor:
-        patch.setattr(model._meta, "constraints", rest)  # SQLite makes the table anew from these
-        editor.remove_constraint(model, constraint)
-    try:
-        yield
-    finally:
-        behind_its_back(f"DELETE FROM {model._meta.db_table}")
-        with connection.schema_editor() as editor:
-            editor.add_constraint(model, constraint)
 
 
 def copy_of(decision: Decision, **changed: Any) -> Decision:
