@@ -12,7 +12,7 @@ http = get_asgi_application()  # loads Django; what follows needs its apps
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.conf import settings  # noqa: E402
 
-from config import lineage, vigil  # noqa: E402
+from config import leaving, lineage, vigil  # noqa: E402
 from config.checks import refuse_to_start  # noqa: E402
 from config.draining import Draining  # noqa: E402
 from config.modes import refuse_by_accident  # noqa: E402
@@ -24,7 +24,7 @@ from notifications.gateway.routing import websocket_urlpatterns  # noqa: E402
 refuse_by_accident("web", services=settings.CLARION_SERVICES, entry=settings.CLARION_ENTRY)
 if settings.CLARION_SERVICES and settings.CLARION_ENTRY != "tests":
     refuse_to_start("the ASGI application")
-    ageing.start(STOPPING)
+    leaving.beside(ageing.start(STOPPING))
     lineage.start(STOPPING)
     vigil.start()
     running.start(STOPPING)

@@ -8,7 +8,15 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, celeryd_init, setup_logging, worker_ready, worker_shutting_down
+from celery.signals import (
+    beat_init,
+    celeryd_init,
+    setup_logging,
+    worker_process_init,
+    worker_ready,
+    worker_shutdown,
+    worker_shutting_down,
+)
 from django.conf import settings
 
 from events.stopping import STOPPING
@@ -43,18 +51,35 @@ def _refuse(**_: Any) -> None:
 @worker_ready.connect
 def _drain_by_age(**_: Any) -> None:
     """Watch the lanes too; a worker then needs no broker to find work. And look out for alarms."""
-    from config import lineage  # noqa: PLC0415 - as above
+    from config import leaving, lineage  # noqa: PLC0415 - as above
     from config.watch import running  # noqa: PLC0415 - as above
     from events.hubs import ageing  # noqa: PLC0415 - as above
     from notifications.delivery import postman  # noqa: PLC0415 - as above
 
     if settings.CLARION_ENTRY != "up":  # the embedded server starts its own
-        ageing.start(STOPPING)
+        leaving.beside([*ageing.start(STOPPING), postman.start_watching(STOPPING)])
         lineage.start(STOPPING)
-        postman.start_watching(STOPPING)
         running.start(STOPPING)
 
 
+@worker_process_init.connect
+def _child_begins(**_: Any) -> None:
+    from config import workers  # noqa: PLC0415 - as above
+
+    workers.child_begins()
+
+
 @worker_shutting_down.connect
-def _stop_watching(**_: Any) -> None:
-    STOPPING.set()
+def _told(**_: Any) -> None:
+    from config import workers  # noqa: PLC0415 - as above
+
+    workers.told()
+
+
+@worker_shutdown.connect
+def _finish(**_: Any) -> None:
+    """Let what works beside the pool finish its last batch."""
+    from config import leaving, workers  # noqa: PLC0415 - as above
+
+    if settings.CLARION_ENTRY != "up":
+        leaving.join_beside(workers.BESIDE_S)

@@ -16,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 SQLITE_MIN = (3, 38, 0)
 """The first with the ``->>`` operator, which the log's look-ups use."""
 SECRET_MIN = 32
+DRAIN_DELAY_MAX = 15
 BROKERS = frozenset({"amqp", "amqps", "pyamqp", "redis", "rediss", "sentinel"})
 REDIS = frozenset({"redis", "rediss", "unix"})
 EXAMPLES = {
@@ -59,6 +60,12 @@ def _of_services() -> Iterator[checks.CheckMessage]:
     yield from _short_secrets()
     yield from _demo()
     yield from _odd_urls()
+    if not 0 <= settings.CLARION_DRAIN_DELAY <= DRAIN_DELAY_MAX:
+        yield checks.Error(
+            f"CLARION_DRAIN_DELAY is {settings.CLARION_DRAIN_DELAY:g}; it may be 0 to {DRAIN_DELAY_MAX} seconds",
+            hint="a process is gone 30 s after it was told to end, and requests under way need some of them",
+            id="clarion.E022",
+        )
 
 
 def _required() -> list[tuple[str, Any]]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 
@@ -90,18 +90,22 @@ async def readyz(_request: HttpRequest) -> HttpResponse:
     """Say whether it can serve: the database must answer and be migrated; all dependencies are told.
 
     Without Redis or broker Clarion still serves: pushes and hints then take about a second. A
-    process that has been told to end is not ready from that moment on.
+    process that has been told to end is not ready from that moment on, and asks nobody to say so.
     """
+    if STOPPING.is_set():
+        return _not_ready({"status": "draining", "dependencies": {}, "breakers": _breakers()})
     asked = [DATABASE, BROKER, *([REDIS] if settings.REDIS_URL else [])]
     found = await asyncio.gather(*(probe.state() for probe in asked))
     states = dict(zip([probe.name for probe in asked], found, strict=True))
     ready = states[DATABASE.name] == "ok"
     degraded = ready and any(state != "ok" for state in found)
     status = "degraded" if degraded else "ok" if ready else "unavailable"
-    if STOPPING.is_set():
-        status, ready = "draining", False
     body = {"status": status, "dependencies": states, "breakers": _breakers()}
-    return JsonResponse(body, status=200 if ready else 503, headers={} if ready else {"Retry-After": "2"})
+    return JsonResponse(body) if ready else _not_ready(body)
+
+
+def _not_ready(body: Mapping[str, object]) -> HttpResponse:
+    return JsonResponse(body, status=503, headers={"Retry-After": "2"})
 
 
 def _breakers() -> dict[str, dict[str, object]]:

@@ -1,28 +1,50 @@
-"""Our daphne: the same server and the same options, with a stop that waits for every connection.
+"""Our daphne: the same server and the same options, with a stop that finishes what is under way.
 
 ``python -m config.serving [daphne's options] config.asgi:application``
 """
 
 import asyncio
+import sys
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from daphne.cli import CommandLineInterface
 from daphne.server import Server
 from twisted.internet import defer, reactor
 
+from config.draining import Drain, is_socket, say_last
+from config.leaving import Deadline, at_once_when_told_again, join_beside, leave, stop_all
 from events.stopping import STOPPING
 
 __all__ = ["CommandLine", "DrainingServer", "reactor"]  # the reactor that daphne chose: import it from here
 
+FINISH_S = 24.0
+"""So long after the signal a request may last; the promise is that a process is gone after 30 s."""
+LEAVE_S = 29.0
+BESIDE_S = 2.0
+"""So long what drains lanes beside the server may take for its last batch, which it had since the signal."""
+
 
 class DrainingServer(Server):  # type: ignore[misc] # daphne ships no types
-    """Ends every application by cancellation and waits for all of them; says why it cuts a socket off.
+    """Ends sockets by their good-bye and requests by their answer; says why it cuts a socket off.
 
-    Daphne 4.2.3 looks for the application of every connection; a request whose body is still
-    coming in has none, and the error that follows skips the wait: all players' sockets are cut
-    off (1006) because of one slow upload.
+    Daphne 4.2.3 cancels every application at once, requests too; and it looks for the
+    application of every connection, while a request whose body is still coming in has none:
+    the error that follows skips the wait, and all sockets are cut off (1006).
     """
+
+    def __init__(
+        self, *args: Any, finish_s: float = FINISH_S, leave_s: float = LEAVE_S, **options: Any
+    ) -> None:
+        """Take daphne's options; cut requests off after ``finish_s``, and be gone after ``leave_s``."""
+        super().__init__(*args, **options)
+        self._finish_s, self._leave_s = finish_s, leave_s
+        self._ports: list[Any] = []
+
+    def listen_success(self, port: Any) -> None:
+        """Keep what listens, to end it by itself."""
+        super().listen_success(port)
+        self._ports.append(port)
 
     def protocol_connected(self, protocol: Any) -> None:
         """Have a client that sends too much closed with its code (1009) instead of dropped (1006).
@@ -30,18 +52,40 @@ class DrainingServer(Server):  # type: ignore[misc] # daphne ships no types
         The limit is for what clients send: what we send goes out whole.
         """
         super().protocol_connected(protocol)
-        if hasattr(protocol, "failByDrop"):
+        if is_socket(protocol):
             protocol.failByDrop = False
             protocol.sendMessage = partial(_send_whole, protocol)
 
+    async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
+        """Let a process that ends give each connection one answer more, and no request after it."""
+        if STOPPING.is_set() and message["type"] == "http.response.start":
+            say_last(protocol)
+        await super().handle_reply(protocol, message)
+
     def kill_all_applications(self) -> Any:
         """Return what the reactor waits for before it stops; whatever works beside it begins nothing new."""
+        from django.conf import settings  # noqa: PLC0415 - this file is loaded before Django is
+
         STOPPING.set()
-        found = (details.get("application_instance") for details in self.connections.values())
-        running = [application for application in found if application is not None and not application.done()]
-        for application in running:
-            application.cancel()
-        return defer.Deferred.fromFuture(asyncio.ensure_future(_all(running)))
+        at_once_when_told_again()
+        Deadline(self._leave_s).begin()
+        drain = Drain(self, delay_s=settings.CLARION_DRAIN_DELAY, finish_s=self._finish_s)
+        return defer.Deferred.fromFuture(asyncio.ensure_future(drain.run()))
+
+    @property
+    def listened(self) -> bool:
+        """Tell whether it ever had a port."""
+        return bool(self._ports)
+
+    async def stop_listening(self) -> None:
+        """Take the connections that the kernel has made already: closing the port would break them."""
+        for port in self._ports:
+            port.doRead()
+            await defer.maybeDeferred(port.stopListening).asFuture(asyncio.get_running_loop())
+
+    def waits_for_clients(self) -> bool:
+        """Tell whether there are bytes that clients have not taken yet."""
+        return bool(cast("Any", reactor).getWriters())
 
 
 class CommandLine(CommandLineInterface):  # type: ignore[misc] # as above
@@ -63,9 +107,15 @@ def _send_whole(protocol: Any, *args: Any, **options: Any) -> None:
         protocol.maxMessagePayloadSize = limit
 
 
-async def _all(running: list["asyncio.Future[Any]"]) -> None:
-    await asyncio.gather(*running, return_exceptions=True)
+def main(arguments: list[str]) -> None:
+    """Serve, then end in order: threads that hang hold nothing up. Never returns."""
+    line = CommandLine()
+    line.run(arguments)
+    from events.log.appending import committer  # noqa: PLC0415 - Django is loaded by now
+
+    stop_all((("beside", partial(join_beside, BESIDE_S)), ("append", committer.stop)))
+    leave(0 if line.server.listened else 1)
 
 
 if __name__ == "__main__":
-    CommandLine.entrypoint()
+    main(sys.argv[1:])

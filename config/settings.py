@@ -64,6 +64,9 @@ SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 31_536_000 if CLARION_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = False  # the host may be one of many below its domain
 X_FRAME_OPTIONS = "DENY"
+# A web process that is told to end says so at /readyz, and listens for so many seconds more: until the load
+# balancer has looked. Embedded there is none.
+CLARION_DRAIN_DELAY = env.float("CLARION_DRAIN_DELAY", default=3.0 if CLARION_SERVICES else 0.0)
 
 # -- the application -----------------------------------------------------------------------------------
 INSTALLED_APPS = [

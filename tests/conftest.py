@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from events.stopping import STOPPING, Stopping
+
 BACKEND = os.environ.get("CLARION_TEST_BACKEND", "embedded")
 CI = os.environ.get("CI") == "true"
 
@@ -61,6 +63,13 @@ def _tables_are_emptied_quickly() -> Iterator[None]:
 def services() -> bool:
     """Tell whether this run is on PostgreSQL, Redis and RabbitMQ."""
     return BACKEND == "services"
+
+
+@pytest.fixture
+def stopping() -> Iterator[Stopping]:
+    """Whether this process was told to end; after the test it was not."""
+    yield STOPPING
+    STOPPING.clear()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

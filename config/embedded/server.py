@@ -10,6 +10,9 @@ from config.serving import DrainingServer, reactor
 from notifications.gateway.protocol import MESSAGE_MAX
 
 HOST = "127.0.0.1"
+FINISH_S = 5.5
+"""So long after the signal a request may last; all is over after 9 s, and the promise is ten."""
+LEAVE_S = 9.0
 
 
 class PortTaken(Exception):
@@ -57,6 +60,8 @@ def serve(application: Any, port: int, *, on_ready: Callable[[], None], on_stop:
 
 def _server(application: Any, port: int, ready: Callable[[], None]) -> DrainingServer:
     return DrainingServer(
+        finish_s=FINISH_S,
+        leave_s=LEAVE_S,
         application=application,
         endpoints=build_endpoint_description_strings(host=HOST, port=port),
         signal_handlers=True,

@@ -35,12 +35,16 @@ class EmbeddedWorker:
             thread.start()
             self._threads.append(thread)
 
-    def stop(self, timeout_s: float) -> None:
-        """End both; what a task had begun is finished by whoever finds it, if it takes longer."""
+    def tell(self) -> None:
+        """Have both begin nothing more."""
         self._stop.set()
         vars(state)["should_stop"] = 0  # the exit code; celery's worker looks at it in each round
         if self._beat is not None:
             self._beat.stop(wait=False)
+
+    def stop(self, timeout_s: float) -> None:
+        """End both; what a task had begun is finished by whoever finds it, if it takes longer."""
+        self.tell()
         for thread in self._threads:
             thread.join(timeout_s / len(self._threads))
 

@@ -19,6 +19,7 @@ from events.hubs.registry import hub as registered
 from events.lanes import Lane
 from events.log.logged import LoggedEvent
 from events.log.read import batch as read_batch
+from events.stopping import STOPPING
 
 BATCH = {Lane.URGENT: 100, Lane.NORMAL: 200, Lane.BULK: 100}
 """Events read at a time. Bulk transactions stay short, so that urgent never waits behind one."""
@@ -45,8 +46,9 @@ class Step(Enum):
 def run(hub_name: str, lane: int, seconds: float = RUN_S) -> bool:
     """Work off a lane of a hub for about so long; True when work is left.
 
-    Repeated and concurrent calls are harmless. Bulk yields after each batch. Transient
-    faults are waited out with jitter within the time; nothing is parked for them.
+    Repeated and concurrent calls are harmless. Bulk yields after each batch, and a process that
+    was told to end begins no other. Transient faults are waited out with jitter within the time;
+    nothing is parked for them.
 
     Raises:
         UnknownHub: no app registered it.
@@ -55,7 +57,7 @@ def run(hub_name: str, lane: int, seconds: float = RUN_S) -> bool:
     close_old_connections()
     end = time.monotonic() + seconds
     faults = 0
-    while time.monotonic() < end:
+    while time.monotonic() < end and not STOPPING.is_set():
         step = step_once(hub, lane)
         if step is Step.NOTHING:
             return False

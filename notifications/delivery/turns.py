@@ -12,6 +12,7 @@ import structlog
 from django.db import Error
 
 from events.faults import is_transient
+from events.stopping import STOPPING
 from notifications.delivery.channel import Undelivered
 from notifications.delivery.claim import Claimed, claim, due_outlets
 from notifications.delivery.settling import Outcome, settle
@@ -29,8 +30,8 @@ Flying = dict["Future[Outcome]", Claimed]
 def work_for(seconds: float) -> bool:
     """Send what is due for about so long, and wait for what is under way; True when work is left.
 
-    A fault of the database that passes ends the turn; what was under way is repeated later,
-    with the same ids.
+    A process that was told to end claims nothing more. A fault of the database that passes ends
+    the turn; what was under way is repeated later, with the same ids.
     """
     end = time.monotonic() + seconds
     try:
@@ -48,7 +49,7 @@ def work_for(seconds: float) -> bool:
 def _turn(pool: ThreadPoolExecutor, end: float) -> None:
     flying: Flying = {}
     while True:
-        if time.monotonic() < end:
+        if time.monotonic() < end and not STOPPING.is_set():
             for claimed in claim(SLOTS - len(flying), datetime.now(UTC)):
                 flying[pool.submit(make, claimed)] = claimed
         if not flying:

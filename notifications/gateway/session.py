@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 from django.db import Error
 
+from events.stopping import STOPPING
 from notifications.frames import rfc3339
 from notifications.gateway import protocol, queries, threads
 from notifications.gateway.actions import KINDS, Unusable, action_of
@@ -87,6 +88,7 @@ class Session:
         await self._send({"type": "websocket.accept", "subprotocol": chosen})
         if not spoken:
             raise Refused(protocol.WRONG_VERSION, f"this server speaks {protocol.SUBPROTOCOL} only")
+        self._gateway.draining |= STOPPING.is_set()
         if self._gateway.draining:
             raise Refused(protocol.RESTART, "deploy")
         if self._gateway.sockets.count >= protocol.SOCKETS_A_PROCESS:

@@ -1,6 +1,5 @@
 """``manage.py up``: Clarion in one process, for trying it out and for small games."""
 
-import threading
 from argparse import ArgumentParser
 from functools import partial
 from typing import Any
@@ -11,19 +10,24 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
-from config import lineage
+from config import leaving, lineage
 from config.checks import refuse_to_start
 from config.data_folder import DataFolder, DataFolderError
 from config.demo import opening
 from config.demo.game_server import GameServer
 from config.demo.install import install
 from config.demo.simulator import Simulator
-from config.embedded import migrating, server, staff, stopping
+from config.embedded import migrating, server, staff
 from config.embedded.worker import EmbeddedWorker
 from config.watch import running
 from events.hubs import ageing
 from events.log.appending import committer
+from events.stopping import STOPPING
 from notifications.delivery import postman
+
+WORKER_S = 1.0
+BESIDE_S = 0.5
+"""So long worker, hubs and postman may take yet; they were told with the server, seconds before."""
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +57,7 @@ class Command(BaseCommand):
             code = self._serve(port, password, demo=demo)
         except (DataFolderError, server.PortTaken, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from error
-        stopping.leave(code)
+        leaving.leave(code)
 
     def _serve(self, port: int, password: str | None, *, demo: bool) -> int:
         """Return the exit code."""
@@ -62,29 +66,27 @@ class Command(BaseCommand):
         from config.asgi import application  # noqa: PLC0415
 
         url = f"http://{server.HOST}:{port}"
-        worker, stop = EmbeddedWorker(celery.app), threading.Event()
+        worker = EmbeddedWorker(celery.app)
         simulator = Simulator(GameServer(url, settings.CLARION_DEMO_KEY))
-        deadline = stopping.Deadline()
 
         def ready() -> None:
             worker.start()
-            ageing.start(stop)
-            lineage.start(stop, partial(lineage.tick, DataFolder(settings.CLARION_DATA)))
-            postman.start_here(stop)
-            running.start(stop)
+            leaving.beside([*ageing.start(STOPPING), postman.start_here(STOPPING)])
+            lineage.start(STOPPING, partial(lineage.tick, DataFolder(settings.CLARION_DATA)))
+            running.start(STOPPING)
             if demo:
                 simulator.start()
             self._say(url, password, demo=demo)
 
         def signalled() -> None:
-            deadline.begin()
             simulator.stop()
+            worker.tell()
 
         server.serve(application, port, on_ready=ready, on_stop=signalled)
-        stop.set()
-        stopping.stop_all(
+        leaving.stop_all(
             (
-                ("worker", lambda: worker.stop(timeout_s=2)),
+                ("worker", partial(worker.stop, timeout_s=WORKER_S)),
+                ("beside", partial(leaving.join_beside, BESIDE_S)),
                 ("append", committer.stop),
                 ("database", connections.close_all),
             )

@@ -12,6 +12,7 @@ from events.hubs.run import Step, run, step_once
 from events.lanes import Lane
 from events.log.logged import LoggedEvent
 from events.models import Checkpoint, DeadLetter
+from events.stopping import Stopping
 from tests.events.hubs.conftest import MakeHub
 from tests.given import an_event, given_events, given_game, hubs_catch_up
 
@@ -205,3 +206,18 @@ def test_a_hub_follows_only_its_lanes(recording_hub: MakeHub) -> None:
     assert set(Checkpoint.objects.filter(hub="urgent-only").values_list("lane", flat=True)) == {Lane.URGENT}
     assert Checkpoint.objects.filter(hub="recorder", partition__game=game).count() == 2 * len(Lane)
     registry.unregister("urgent-only")
+
+
+def test_a_process_that_is_told_to_end_finishes_its_batch_and_takes_no_more(
+    recording_hub: MakeHub, stopping: Stopping
+) -> None:
+    game = given_game(partitions=1)
+    hub = recording_hub(on_apply=lambda _event: stopping.set())
+    given_events(game, *[an_event() for _ in range(250)])
+    assert run("recorder", Lane.NORMAL), "others are told that work is left"
+    assert hub.batches == [200]
+    assert run("recorder", Lane.NORMAL)
+    assert hub.batches == [200]
+    stopping.clear()
+    assert not run("recorder", Lane.NORMAL)
+    assert hub.batches == [200, 50]

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connection
 
+from events.stopping import Stopping
 from notifications.delivery import claim as claiming
 from notifications.delivery import outlets, schedule, turns
 from notifications.delivery.channel import Letter
@@ -359,3 +360,18 @@ def test_who_reads_while_it_waits_for_another_try_is_not_told_again() -> None:
     assert (fresh(row).state, fresh(row).reason, fresh(row).tries) == ("cancelled", "read", 1)
     assert player(game).unread == 0
     assert datetime.now(UTC) > row.created
+
+
+def test_a_process_that_is_told_to_end_finishes_what_it_sends_and_claims_no_more(stopping: Stopping) -> None:
+    game = given_game()
+    given_memory(game, faults=lambda _letter: stopping.set())
+    first, second = given_delivery(game), given_delivery(game, key="bob")
+    Delivery.objects.filter(pk=second.pk).update(due_at=now() + timedelta(hours=1))
+    deliver()
+    assert (fresh(first).state, fresh(first).tries) == ("sent", 1)
+    make_due(second)
+    deliver()
+    assert fresh(second).tries == 0, "nobody has claimed it, so that others may at once"
+    stopping.clear()
+    deliver()
+    assert fresh(second).state == "sent"

@@ -1,0 +1,1 @@
+"""A hub that hangs in one worker: an app and settings for processes that tests start."""
