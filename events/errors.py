@@ -207,3 +207,22 @@ class LetterMoved(EventsError):
         super().__init__(
             f"dead letter {letter_id} stands at version {now} now, not {seen}; nothing was skipped, look again"
         )
+
+
+class LettersChanged(EventsError):
+    """Of the dead letters that somebody saw, some are gone or have moved, or others have come. Look again."""
+
+    def __init__(self, seen: int, now: int) -> None:
+        """Say how many were seen and how many there are."""
+        super().__init__(f"{seen} dead letters were shown, {now} are there as they were; nothing was done")
+        self.seen, self.now = seen, now
+
+
+class RoundOpen(EventsError):
+    """All dead letters with one fingerprint are being retried or skipped already. Wait, or cancel that first."""
+
+    def __init__(self, hub: str, fingerprint: str) -> None:
+        """Name them."""
+        super().__init__(
+            f"a round over the dead letters {fingerprint} of {hub} is under way; nothing was done"
+        )

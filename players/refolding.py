@@ -8,7 +8,7 @@ from events.lanes import Lane
 from events.log.erasing import Place
 from events.log.logged import LoggedEvent
 from events.log.read import stream
-from events.models import Checkpoint, DeadLetter
+from events.models import Checkpoint, DeadLetter, Skip
 from players.known import ensure
 from players.locks import lock_players
 from players.models import Player, Profile, ProfileRevision
@@ -50,10 +50,20 @@ def _refold(player: Player, partition_id: int, position: int) -> None:
         hub=HUB, partition_id=partition_id, lane=Lane.URGENT, stream=player.key, resolved=None
     ).first()
     before = parked.version if parked else None
+    skips = list(
+        Skip.objects.filter(
+            hub=HUB, partition_id=partition_id, lane=Lane.URGENT, stream=player.key
+        ).values_list("first", "last")
+    )
     version = 0
     while events := stream(player.game_id, player.key, version, READ):
         version = events[-1].version
-        folded = [event for event in events if _is_folded(event, position, before)]
+        folded = [
+            event
+            for event in events
+            if _is_folded(event, position, before)
+            and not any(first <= event.version <= last for first, last in skips)
+        ]
         fold([(player.pk, event) for event in folded])
 
 

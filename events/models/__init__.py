@@ -14,7 +14,7 @@ from events.models.erasures import Erasure
 from events.models.exports import ExportedPart
 from events.models.games import ApiKey, EventType, Game, IdempotencyKey, RefusedLane
 from events.models.hubs import Checkpoint, LaneSample
-from events.models.letters import DeadLetter, LetterStep, RetryRound
+from events.models.letters import DeadLetter, LetterState, LetterStep, RetryRound, Skip
 from events.models.lineage import Lineage
 from events.models.log import Event, OutboxEvent, Partition
 from events.models.replays import Replay
@@ -39,6 +39,7 @@ __all__ = [
     "Heartbeat",
     "IdempotencyKey",
     "LaneSample",
+    "LetterState",
     "LetterStep",
     "Lineage",
     "OutboxEvent",
@@ -49,6 +50,7 @@ __all__ = [
     "Retention",
     "RetryRound",
     "Severity",
+    "Skip",
     "StorageSample",
     "Sweep",
     "Witness",

@@ -11,24 +11,30 @@ from events.models.log import Partition
 
 
 class RetryRound(models.Model):
-    """A retry of all dead letters with one fingerprint: one as a probe, then the rest at a bounded rate."""
+    """A retry, or a skip, of all dead letters with one fingerprint, at a bounded rate; a retry tries one first."""
 
     class State(models.TextChoices):
         """What it is at."""
 
         PROBING = "probing", "trying one"
         RUNNING = "running", "going on"
-        STOPPED = "stopped", "stopped"
+        STOPPED = "stopped", "stopped: it failed again"
         FINISHED = "finished", "finished"
+        CANCELLED = "cancelled", "cancelled"
 
     hub = models.CharField(max_length=40)
     fingerprint = models.CharField(max_length=16)
     by = models.CharField(max_length=150, help_text="Who asked for it.")
     reason = models.CharField(max_length=200)
+    skips = models.BooleanField(
+        default=False, help_text="It skips the event at which each letter stands, and tries none."
+    )
     created = models.DateTimeField(default=timezone.now)
-    state = models.CharField(max_length=8, choices=State, default=State.PROBING)
+    state = models.CharField(max_length=9, choices=State, default=State.PROBING)
     total = models.PositiveIntegerField(help_text="Letters that it began with.")
-    passed = models.PositiveIntegerField(default=0, help_text="Letters whose event could be processed now.")
+    passed = models.PositiveIntegerField(
+        default=0, help_text="Letters whose event was processed, or skipped, now."
+    )
     failed = models.PositiveIntegerField(default=0, help_text="Letters that failed again.")
     next_at = models.DateTimeField(
         default=timezone.now,
@@ -45,9 +51,22 @@ class RetryRound(models.Model):
                 condition=models.Q(finished__isnull=True),
             )
         ]
+        indexes: ClassVar = [models.Index(fields=["hub", "fingerprint", "id"], name="retry_round_group")]
 
     def __str__(self) -> str:
         return f"{self.hub} {self.fingerprint} by {self.by}"
+
+
+class LetterState(models.IntegerChoices):
+    """How a dead letter is; in the order in which one wants to hear of them."""
+
+    WAITING = 0, "waiting"
+    RETRYING = 1, "being retried"
+    RESOLVED = 2, "resolved"
+    SKIPPED = 3, "skipped"
+
+
+OPEN = (LetterState.WAITING, LetterState.RETRYING)
 
 
 class DeadLetter(models.Model):
@@ -91,9 +110,28 @@ class DeadLetter(models.Model):
     noted_by = models.BigIntegerField(null=True, help_text="The try that may finish: a random number.")
     noted_at = models.DateTimeField(null=True, help_text="When it last got somewhere.")
     resolved = models.DateTimeField(null=True)
+    skipped = models.BooleanField(
+        default=False, help_text="The last that waited was skipped, and so it is resolved."
+    )
+    state = models.GeneratedField(
+        expression=models.Case(
+            models.When(resolved__isnull=False, skipped=True, then=LetterState.SKIPPED.value),
+            models.When(resolved__isnull=False, then=LetterState.RESOLVED.value),
+            models.When(
+                models.Q(round__isnull=False) | models.Q(noted_by__isnull=False) | ~models.Q(asked_by=""),
+                then=LetterState.RETRYING.value,
+            ),
+            default=LetterState.WAITING.value,
+        ),
+        output_field=models.PositiveSmallIntegerField(choices=LetterState),
+        db_persist=True,
+    )
 
     class Meta:
         ordering: ClassVar = ["-created"]
+        permissions: ClassVar = [
+            ("skip_deadletter", "Can skip dead letters: their events are never processed")
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["hub", "partition", "lane", "stream"],
@@ -105,11 +143,15 @@ class DeadLetter(models.Model):
             models.Index(
                 fields=["next_retry"], name="dead_letter_due", condition=models.Q(resolved__isnull=True)
             ),
+            # Groups are read by steps through these, never by walking the table.
+            models.Index(fields=["hub", "fingerprint", "game", "state", "id"], name="dead_letter_group"),
+            models.Index(fields=["hub", "fingerprint", "game", "last_failed"], name="dead_letter_seen"),
             models.Index(
-                fields=["hub", "fingerprint"],
-                name="dead_letter_group",
+                fields=["hub", "fingerprint", "game", "next_retry"],
+                name="dead_letter_next",
                 condition=models.Q(resolved__isnull=True),
             ),
+            models.Index(fields=["game", "stream"], name="dead_letter_stream"),
             models.Index(fields=["resolved"], name="dead_letter_resolved"),
         ]
 
@@ -143,3 +185,32 @@ class LetterStep(models.Model):
 
     def __str__(self) -> str:
         return f"{self.letter_id} {self.outcome}"
+
+
+class Skip(models.Model):
+    """Events of a stream and lane that staff decided a hub would never process. Kept for ever.
+
+    A rebuild leaves them out again, so that a rebuilt fold equals the one that live has made;
+    nothing is decided about them later either.
+    """
+
+    hub = models.CharField(max_length=40)
+    game = models.ForeignKey(Game, on_delete=models.CASCADE, related_name="skips")
+    partition = models.ForeignKey(Partition, on_delete=models.CASCADE, related_name="skips")
+    lane = models.PositiveSmallIntegerField(choices=Lane)
+    stream = models.CharField(max_length=511)
+    first = models.PositiveBigIntegerField(help_text="The first version skipped.")
+    last = models.PositiveBigIntegerField(
+        help_text="The last; those of other lanes in between are not meant."
+    )
+    events = models.PositiveIntegerField(help_text="How many.")
+    at = models.DateTimeField(default=timezone.now)
+    by = models.CharField(max_length=150)
+    reason = models.CharField(max_length=200)
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+        indexes: ClassVar = [models.Index(fields=["hub", "partition", "stream"], name="skip_stream")]
+
+    def __str__(self) -> str:
+        return f"{self.hub} {self.stream}@{self.first}-{self.last}"

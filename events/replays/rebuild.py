@@ -74,7 +74,7 @@ class Rebuild(Job):
         hub, fold = fold_of(replay.target)
         read = prepared.walked
         if prepared.todo:
-            standing = hold_checkpoints(hub, prepared.partition_id)
+            standing = hold_checkpoints(hub, prepared.partition_id, [each.stream for each in prepared.todo])
             if hub.lock:
                 hub.lock(frozenset(prepared.owners.values()))
             read += _Bench(replay, fold, standing, prepared).work()
@@ -127,7 +127,7 @@ class _Bench:
     def _attempt(self, todo: Todo) -> _Folded:
         """Fold a page; a stream that fails is left as it is, counted, and does not stop the others."""
         if todo.stream not in self.plan.owners:
-            return self._left_alone(todo, "" if self.standing.is_parked(todo.stream) else "NoOwner")
+            return self._left_alone(todo, "" if self.standing.is_left_out(todo.stream) else "NoOwner")
         try:
             with transaction.atomic():
                 return self._page(todo)

@@ -7,10 +7,10 @@ from typing import Any
 
 import structlog
 from django.db import Error
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 
 from events.faults import is_transient
-from events.models import DeadLetter, IdempotencyKey, LetterStep, OutboxEvent
+from events.models import DeadLetter, IdempotencyKey, OutboxEvent
 
 BATCH = 100
 
@@ -57,10 +57,8 @@ def _answered(now: datetime) -> "QuerySet[IdempotencyKey]":
 
 
 def _resolved(now: datetime) -> "QuerySet[DeadLetter]":
-    """Skipped ones stay for good: else nobody could tell what was skipped from what was lost."""
-    skipped = LetterStep.objects.filter(letter_id=OuterRef("pk"), outcome=LetterStep.Outcome.SKIPPED)
-    old = DeadLetter.objects.filter(~Exists(skipped), resolved__lt=now - timedelta(days=90))
-    return old.order_by("resolved")
+    """Take them by age: what was skipped stays on record without its letter."""
+    return DeadLetter.objects.filter(resolved__lt=now - timedelta(days=90)).order_by("resolved")
 
 
 register_leftover("appended outbox rows", _appended)

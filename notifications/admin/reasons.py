@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from events.log.read import one
-from events.models import Checkpoint, DeadLetter, Event
+from events.models import Checkpoint, DeadLetter, Event, Skip
 from notifications import engine, rulebook
 from notifications.decisions.views import event_view
 from notifications.engine import EventView, GateResult
@@ -82,8 +82,8 @@ def silence(event: Event) -> Iterator[tuple[Rule | None, str]]:
 
     Rules are taken as they are now; whoever reads it is told so.
     """
-    if waiting := _waiting(event):
-        yield None, waiting
+    if said := _waiting(event) or _skipped(event):
+        yield None, said
         return
     rules = Rule.objects.filter(game_id=event.game_id, event_type=event.type).select_related("revision")
     decided = set(Decision.objects.filter(event_id=event.pk).values_list("rule_id", flat=True).distinct())
@@ -106,6 +106,15 @@ def _waiting(event: Event) -> str:
         hub=HUB, partition_id=event.partition_id, lane=event.lane, position__gte=event.offset
     )
     return "" if done.exists() else "No rule has looked at it yet: it waits for the decisions hub."
+
+
+def _skipped(event: Event) -> str:
+    """Say that staff have decided that no rule ever looks at it."""
+    skip = Skip.objects.filter(
+        hub=HUB, partition_id=event.partition_id, lane=event.lane, stream=event.stream, first__lte=event.version,
+        last__gte=event.version,
+    ).first()  # fmt: skip
+    return f"{skip.by} skipped it, so no rule decides about it: {skip.reason}" if skip else ""
 
 
 def _why_quiet(rule: Rule, event: Event, view: EventView | None) -> str:

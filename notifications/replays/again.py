@@ -87,7 +87,7 @@ class DecideAgain(Job):
 def _judge(replay: Replay, partition_id: int, events: Sequence[LoggedEvent], through: int) -> Page:
     """Judge events until they are enough for one step."""
     tally, rules = Tally(replay), rulebook.active(replay.game_id)
-    standing = look_at_checkpoints(DECISIONS, partition_id)
+    standing = look_at_checkpoints(DECISIONS, partition_id, {event.stream for event in events})
     matters: list[Matter] = []
     players = unreadable = read = 0
     reaches = through
@@ -96,7 +96,7 @@ def _judge(replay: Replay, partition_id: int, events: Sequence[LoggedEvent], thr
             break
         read, reaches = read + 1, event.offset
         if not standing.has_applied(event):
-            tally.count("left", "to live")
+            tally.count("left", "skipped by staff" if standing.has_skipped(event) else "to live")
         elif not is_readable(event):
             unreadable += 1
         else:

@@ -62,9 +62,10 @@ class DecideMissed(Job):
                 control.pause_itself(replay, "the rule was switched off")
                 return Stepped(read=0, over=False)
             old = too_old(replace(prepared, events=prepared.decided), hold=True)
-            standing = hold_checkpoints(DECISIONS, prepared.partition_id)
+            streams = {event.stream for event in prepared.decided}
+            standing = hold_checkpoints(DECISIONS, prepared.partition_id, streams)
             if old or not all(map(standing.has_applied, prepared.decided)):
-                return Stepped(read=1, over=False)  # parked or set back meanwhile: look again
+                return Stepped(read=1, over=False)  # parked, skipped or set back meanwhile: look again
             after = _decide(prepared)
         replay.events += len(prepared.events)
         replay.result = {**replay.result, **prepared.tally.stored()}

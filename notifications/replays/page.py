@@ -61,10 +61,12 @@ def _moment(replay: Replay, partition: str, after: int) -> Moment:
 
 def left_out(page: Page) -> dict[int, str]:
     """Return the events, by id, about which nothing can be decided now, and why."""
-    standing = look_at_checkpoints(DECISIONS, page.partition_id)
+    streams = {event.stream for event in page.events}
+    standing = look_at_checkpoints(DECISIONS, page.partition_id, streams)
     waiting = {event.id: "to live" for event in page.events if not standing.has_applied(event)}
     gone = {event.id: "without payload" for event in page.events if not is_readable(event)}
-    return gone | too_old(page) | waiting
+    skipped = {event.id: "skipped by staff" for event in page.events if standing.has_skipped(event)}
+    return gone | too_old(page) | waiting | skipped
 
 
 def too_old(page: Page, *, hold: bool = False) -> dict[int, str]:

@@ -12,7 +12,7 @@ from django.db.models import Exists, OuterRef, Q
 from events.log.logged import LoggedEvent
 from events.log.read import many
 from events.log.rows import event_pk
-from events.models import Checkpoint, DeadLetter, Event, LetterStep, Partition
+from events.models import Checkpoint, DeadLetter, Event, Partition, Skip
 from events.snapshots import snapshot
 from notifications import rulebook
 from notifications.decisions.projection import is_large
@@ -71,13 +71,17 @@ def _passed(partition_id: int, types: Sequence[str], after: int) -> list[int]:
         passed |= Q(lane=lane, id__lte=event_pk(partition_id, position))
     if not passed:
         return []
-    skipped = LetterStep.objects.filter(letter_id=OuterRef("pk"), outcome=LetterStep.Outcome.SKIPPED)
-    parked = DeadLetter.objects.filter(
-        Q(resolved=None) | Exists(skipped), hub=DECISIONS.name, partition_id=partition_id
-    ).values("stream")
+    parked = DeadLetter.objects.filter(hub=DECISIONS.name, partition_id=partition_id, resolved=None).values(
+        "stream"
+    )
     last = event_pk(partition_id + 1, 0)
     found = Event.objects.filter(passed, id__gt=after, id__lt=last, type__in=types, salt__isnull=False)
-    return list(found.exclude(stream__in=parked).order_by("id").values_list("id", flat=True)[:PAGE])
+    skipped = Skip.objects.filter(
+        hub=DECISIONS.name, partition_id=partition_id, stream=OuterRef("stream"), lane=OuterRef("lane"),
+        first__lte=OuterRef("version"), last__gte=OuterRef("version"),
+    )  # fmt: skip
+    found = found.exclude(stream__in=parked).exclude(Exists(skipped))
+    return list(found.order_by("id").values_list("id", flat=True)[:PAGE])
 
 
 def _missing(events: Sequence[LoggedEvent], rules: _Steady) -> Iterator[str]:

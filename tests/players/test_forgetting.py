@@ -11,7 +11,7 @@ from django.db import connection
 from events import erasing
 from events.hubs.registry import hub as registered
 from events.lanes import Lane
-from events.models import DeadLetter, Erasure, Event, Game, Partition
+from events.models import DeadLetter, Erasure, Event, Game, Partition, Skip
 from events.models.erasures import Why
 from players import forgetting, tasks
 from players.erasing import erase
@@ -195,6 +195,17 @@ def test_what_a_dead_letter_holds_back_is_not_folded_early(game: Game) -> None:
     )  # fmt: skip
     erasing.erase([erasing_pk], "olive", "a rude name")
     assert Profile.objects.get(player__key="alice").display_name == ""
+
+
+def test_what_staff_have_skipped_is_not_folded_by_a_later_erasure(game: Game) -> None:
+    given_updates(game, "alice", {"locale": "xx"})
+    said = Event.objects.get(game=game, stream="alice", version=4)
+    Skip.objects.create(
+        hub="profiles", game=game, partition_id=said.partition_id, lane=Lane.URGENT, stream="alice", first=4, last=4,
+        events=1, by="olive", reason="never valid",
+    )  # fmt: skip
+    erasing.erase([Event.objects.get(game=game, stream="alice", version=1).pk], "olive", "a rude name")
+    assert Profile.objects.get(player__key="alice").locale == "de"
 
 
 def test_a_player_without_a_job_needs_none() -> None:

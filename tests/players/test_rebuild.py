@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from events.errors import ReplayRefused, UnknownFold
 from events.hubs import registry
+from events.hubs.letters.skipping import skip_one
 from events.hubs.run import step_once
 from events.lanes import Lane
 from events.log.partitions import number_of
@@ -230,6 +231,38 @@ def test_a_parked_stream_is_rebuilt_up_to_where_it_waits(game: Game) -> None:
         event_offset=event.offset, event_type=event.type, cause="KeyError", traceback="", tries=3,
     )  # fmt: skip
     hubs_catch_up(["profiles"])
+    assert rebuilt(game).differing == 0
+    assert rows(game) == before
+
+
+def given_skipped(game: Game, key: str) -> None:
+    """Let a player say something that is parked and skipped, and something more after it."""
+    given_events(game, an_event(type="player.updated", stream=key, data={"locale": "xx"}), lane=Lane.URGENT)
+    event = Event.objects.filter(stream=key).order_by("-version")[0]
+    letter = DeadLetter.objects.create(
+        hub="profiles", game=game, partition_id=event.partition_id, lane=Lane.URGENT, stream=key,
+        version=event.version, event_offset=event.offset, event_type=event.type, cause="KeyError", traceback="",
+        tries=3,
+    )  # fmt: skip
+    hubs_catch_up(["profiles"])
+    assert skip_one(letter, version=event.version, by="olive", reason="never valid") == 1
+    given_updates(game, key, {"attributes": {"level": 4}})
+
+
+def test_what_staff_have_skipped_is_skipped_again(game: Game) -> None:
+    given_skipped(game, "bob")
+    assert Profile.objects.get(player__key="bob").locale == "de"
+    before = rows(game)
+    assert rebuilt(game).differing == 0, "a rebuilt fold equals the one that live has made"
+    Profiles.empty(game.id)
+    assert rebuilt(game).broken == 0
+    assert rows(game) == before
+
+
+def test_a_skip_outlives_its_letter(game: Game) -> None:
+    given_skipped(game, "bob")
+    before = rows(game)
+    DeadLetter.objects.all().delete()  # as retention does after some months
     assert rebuilt(game).differing == 0
     assert rows(game) == before
 

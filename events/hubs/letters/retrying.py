@@ -1,30 +1,37 @@
 """Retrying: what staff ask for. Workers take it up within seconds."""
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from django.db import transaction
 
 from events import staff
+from events.errors import LettersChanged
 from events.lanes import Lane
-from events.models import DeadLetter, RetryRound
+from events.models import DeadLetter
 
 
 @transaction.atomic
-def retry(letters: Sequence[DeadLetter], by: str, reason: str) -> int:
-    """Let these letters be due now; return how many still wait."""
+def retry(letters: Sequence[DeadLetter], *, by: str, reason: str) -> int:
+    """Let these letters be due now, all or none; return how many they are.
+
+    Raises:
+        LettersChanged: some were retried, skipped or resolved since they were read.
+    """
     now = datetime.now(UTC)
     changed = 0
     for letter in sorted(letters, key=lambda each: each.pk):
-        if DeadLetter.objects.filter(pk=letter.pk, resolved=None).update(
-            next_retry=now, asked_by=by, round=None
-        ):
+        as_read = DeadLetter.objects.filter(
+            pk=letter.pk, resolved=None, version=letter.version, tries=letter.tries, asked_by=letter.asked_by
+        )
+        if as_read.update(next_retry=now, asked_by=by, round=None):
             changed += 1
             staff.note(
                 letter.game_id, "deadletter.retried", by, hub=letter.hub, lane=Lane(letter.lane).label,
                 stream=letter.stream, version=letter.version, reason=reason,
             )  # fmt: skip
+    if changed != len(letters):
+        raise LettersChanged(len(letters), changed)
     return changed
 
 
@@ -33,24 +40,3 @@ def of_stream(letter: DeadLetter) -> list[DeadLetter]:
     return list(
         DeadLetter.objects.filter(game_id=letter.game_id, stream=letter.stream, resolved=None).order_by("id")
     )
-
-
-@transaction.atomic
-def retry_group(hub: str, fingerprint: str, by: str, reason: str) -> int:
-    """Begin a round for all letters that wait with a fingerprint; return how many, 0 when one is under way.
-
-    One is tried first. If it fails again, the round ends there and the rest goes on waiting.
-    """
-    letters = DeadLetter.objects.filter(hub=hub, fingerprint=fingerprint, resolved=None)
-    games = Counter(letters.values_list("game_id", flat=True))
-    if not games or RetryRound.objects.filter(hub=hub, fingerprint=fingerprint, finished=None).exists():
-        return 0
-    begun = RetryRound.objects.create(
-        hub=hub, fingerprint=fingerprint, by=by, reason=reason, total=games.total()
-    )
-    letters.update(round=begun)
-    for game_id, count in sorted(games.items()):
-        staff.note(
-            game_id, "deadletter.retried", by, hub=hub, fingerprint=fingerprint, letters=count, reason=reason
-        )
-    return games.total()

@@ -1,14 +1,19 @@
-"""Rounds: all letters with one fingerprint, one first as a probe, the rest at a bounded rate."""
+"""Rounds: all letters with one fingerprint at a bounded rate; of a retry one goes first, as a probe."""
 
 from datetime import UTC, datetime, timedelta
 
 from django.db.models import F
 
+from events.errors import LetterGone, LetterMoved
 from events.hubs.letters.drain import Came, drain
+from events.hubs.letters.skipping import skip_one
 from events.models import DeadLetter, RetryRound
 
 PER_SECOND = 10
-"""Letters that a round begins in a second, over all processes."""
+"""Letters that a round tries in a second, over all processes."""
+SKIPS_PER_SECOND = 50
+SAVED_UP = timedelta(seconds=3)
+"""What the rate allowed while nobody looked is made up for, as far back: workers look every few seconds."""
 STOPS_AFTER = 5
 """So many failures, and the rest waits: the cause is not gone for all of them."""
 PROBE_S = timedelta(seconds=60)
@@ -33,9 +38,13 @@ def _claim(row: RetryRound, now: datetime) -> bool:
 
     The try counts as failed until it has ended: so one that ends its process counts too.
     """
-    pause = PROBE_S if row.state == State.PROBING else timedelta(seconds=1 / PER_SECOND)
     mine = RetryRound.objects.filter(pk=row.pk, finished=None, state=row.state, next_at=row.next_at)
-    return bool(mine.update(next_at=now + pause, failed=F("failed") + 1))
+    if row.state == State.PROBING:
+        next_at = now + PROBE_S
+    else:
+        rate = SKIPS_PER_SECOND if row.skips else PER_SECOND
+        next_at = max(row.next_at, now - SAVED_UP) + timedelta(seconds=1 / rate)
+    return bool(mine.update(next_at=next_at, failed=F("failed") + 1))
 
 
 def _try_one(row: RetryRound, seconds: float) -> None:
@@ -43,12 +52,27 @@ def _try_one(row: RetryRound, seconds: float) -> None:
     letter = DeadLetter.objects.filter(round=row, resolved=None).order_by("id").first()
     if letter is None:
         _end(row, State.FINISHED, failed=-1)
+    elif row.skips:
+        _skip(row, letter)
     elif row.failed >= (1 if probe else STOPS_AFTER):  # the process of the one before has ended
         _end(row, State.STOPPED, failed=-1)
     else:
         DeadLetter.objects.filter(pk=letter.pk).update(asked_by=row.by)
         came, events = drain(letter.pk, seconds)
         _judge(row, letter, came, passed=came is Came.RESOLVED or events > 0)
+
+
+def _skip(row: RetryRound, letter: DeadLetter) -> None:
+    """Skip the event that was decided about; a letter that has moved on since is left, and counts as failed."""
+    same = letter.first_failed <= row.created
+    try:
+        if same:
+            skip_one(letter, version=letter.version, by=row.by, reason=row.reason, alone=False)
+    except (LetterMoved, LetterGone):
+        same = False
+    _leave(letter)
+    if same:
+        _change(row, passed=1, failed=-1)
 
 
 def _judge(row: RetryRound, letter: DeadLetter, came: Came, *, passed: bool) -> None:

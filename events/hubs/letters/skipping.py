@@ -11,7 +11,7 @@ from events.hubs.letters import counting, waiting
 from events.hubs.letters.drain import stand_at
 from events.hubs.letters.holding import Held, hold
 from events.lanes import Lane
-from events.models import DeadLetter, LetterStep
+from events.models import DeadLetter, LetterStep, Skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +21,17 @@ class Seen:
     version: int  # where the letter stood
     upto: int  # the checkpoint's position; what has come since is not skipped
     events: int  # that wait up to there
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Left:
+    """What is skipped, from where the letter stands on."""
+
+    last: int  # its last version
+    events: int
+    by: str
+    reason: str
+    told: bool = True  # by an event of its own
 
 
 def seen(letter: DeadLetter) -> Seen:
@@ -33,15 +44,18 @@ def seen(letter: DeadLetter) -> Seen:
 
 
 @transaction.atomic
-def skip_one(letter: DeadLetter, *, version: int, by: str, reason: str) -> int:
+def skip_one(letter: DeadLetter, *, version: int, by: str, reason: str, alone: bool = True) -> int:
     """Skip exactly the event at which a letter stands; what waits behind it is drained next. Returns 1.
+
+    ``alone=False`` writes no event of its own into the log: one of a round was written for all.
 
     Raises:
         LetterGone: it is resolved.
         LetterMoved: it no longer stands at that version; nothing was skipped.
     """
     held = _held_at(letter, version)
-    _leave(held, waiting.next_after(held.letter, version, held.position), 1, by, reason)
+    following = waiting.next_after(held.letter, version, held.position)
+    _leave(held, following, _Left(last=version, events=1, by=by, reason=reason, told=alone))
     return 1
 
 
@@ -59,7 +73,8 @@ def skip_waiting(letter: DeadLetter, *, version: int, upto: int, by: str, reason
     reached = min(upto, held.position)
     events = waiting.count(held.letter, reached)
     following = waiting.next_beyond(held.letter, reached, held.position)
-    _leave(held, following, events, by, reason)
+    last = waiting.last(held.letter, reached)
+    _leave(held, following, _Left(last=last, events=events, by=by, reason=reason))
     return events
 
 
@@ -70,23 +85,34 @@ def _held_at(letter: DeadLetter, version: int) -> Held:
     return held
 
 
-def _leave(held: Held, following: waiting.Waiting | None, events: int, by: str, reason: str) -> None:
+def _leave(held: Held, following: waiting.Waiting | None, left: _Left) -> None:
     """Let the letter stand at what follows, due at once, or resolve it. A drain that runs loses its claim."""
     letter, now = held.letter, datetime.now(UTC)
-    LetterStep.objects.create(
-        letter=letter, at=now, by=by, reason=reason, outcome=LetterStep.Outcome.SKIPPED, cause=letter.cause,
-        version=letter.version, events=events,
-    )  # fmt: skip
-    staff.note(
-        letter.game_id, "deadletter.skipped", by, hub=letter.hub, lane=Lane(letter.lane).label,
-        stream=letter.stream, version=letter.version, events=events, reason=reason,
-    )  # fmt: skip
-    counting.skipped.labels(letter.hub).inc(events)
+    _record(letter, left, now)
+    counting.skipped.labels(letter.hub).inc(left.events)
     letter.noted_by, letter.round = None, None
     if following is None:
-        letter.resolved, letter.next_retry = now, None
+        letter.resolved, letter.skipped, letter.next_retry = now, True, None
         counting.resolved.labels(letter.hub, "skipped").inc()
     else:
         stand_at(letter, following, now)
-        letter.next_retry, letter.asked_by = now, by
+        letter.next_retry, letter.asked_by = now, left.by
     letter.save()
+
+
+def _record(letter: DeadLetter, left: _Left, now: datetime) -> None:
+    """Write down what is never to be processed: for rebuilds, for the letter's history, for the log."""
+    Skip.objects.create(
+        hub=letter.hub, game_id=letter.game_id, partition_id=letter.partition_id, lane=letter.lane,
+        stream=letter.stream, first=letter.version, last=left.last, events=left.events, at=now, by=left.by,
+        reason=left.reason,
+    )  # fmt: skip
+    LetterStep.objects.create(
+        letter=letter, at=now, by=left.by, reason=left.reason, outcome=LetterStep.Outcome.SKIPPED,
+        cause=letter.cause, version=letter.version, events=left.events,
+    )  # fmt: skip
+    if left.told:
+        staff.note(
+            letter.game_id, "deadletter.skipped", left.by, hub=letter.hub, lane=Lane(letter.lane).label,
+            stream=letter.stream, version=letter.version, events=left.events, reason=left.reason,
+        )  # fmt: skip

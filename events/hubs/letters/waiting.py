@@ -39,6 +39,16 @@ def next_beyond(letter: DeadLetter, offset: int, upto: int) -> Waiting | None:
     return Waiting(version=row[0], offset=row[1], type=row[2]) if row else None
 
 
+def last(letter: DeadLetter, upto: int) -> int:
+    """Return the last version that waits up to an offset; the letter's own when nothing does."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT max(version) {_SHAPE}",
+            [letter.game_id, letter.stream, letter.version - 1, letter.lane, upto],
+        )
+        return int(cursor.fetchone()[0] or letter.version)
+
+
 def count(letter: DeadLetter, upto: int) -> int:
     """Return how many events wait, the failing one included, up to an offset."""
     with connection.cursor() as cursor:

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from events.lanes import Lane
-from events.models import Checkpoint, DeadLetter, Event, Game
+from events.models import Checkpoint, DeadLetter, Event, Game, Skip
 from notifications.models import Decision, Notification, Rule
 from players.models import Player
 from tests.given import an_event, given_events, given_game
@@ -307,6 +307,18 @@ def test_an_event_of_a_parked_stream_says_so(game: Game) -> None:
     )  # fmt: skip
     Checkpoint.objects.filter(hub="decisions", lane=Lane.NORMAL).update(position=event.offset)
     assert "Its stream is parked from version 1 on" in consequences(event)
+
+
+def test_an_event_that_staff_have_skipped_says_so(game: Game) -> None:
+    given_rule(game)
+    given_levels(game, 7)
+    event = Event.objects.get()
+    Skip.objects.create(
+        hub="decisions", game=game, partition=event.partition, lane=event.lane, stream=event.stream, first=1, last=1,
+        events=1, by="olive", reason="sent by mistake",
+    )  # fmt: skip
+    Checkpoint.objects.filter(hub="decisions", lane=Lane.NORMAL).update(position=event.offset)
+    assert "olive skipped it, so no rule decides about it: sent by mistake" in consequences(event)
 
 
 def test_a_rule_that_is_newer_than_the_event_is_not_held_against_it(game: Game) -> None:

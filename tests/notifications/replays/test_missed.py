@@ -13,7 +13,7 @@ from events import outbox
 from events.errors import ReplayRefused
 from events.hubs.run import run
 from events.lanes import Lane
-from events.models import Checkpoint, DeadLetter, Event, Game, Replay, Retention, Sweep
+from events.models import Checkpoint, DeadLetter, Event, Game, Replay, Retention, Skip, Sweep
 from events.replays import control, work
 from events.retention import sweeping
 from notifications import fanout
@@ -213,6 +213,18 @@ def test_a_parked_stream_is_left_to_its_letter(game: Game) -> None:
     DeadLetter.objects.filter(pk=letter.pk).update(resolved=NOON)
     assert outcomes(made_up_for(rule)) == {"sent": 2}
     assert [title for _, title in sent(game)] == ["Level 1!", "Level 2!", "Level 3!"]
+
+
+def test_what_staff_have_skipped_is_never_decided(game: Game) -> None:
+    rule = given_missed(game, 1, 2, 3)
+    event = Event.objects.get(stream="alice", version=2)
+    Skip.objects.create(
+        hub="decisions", game=game, partition_id=event.partition_id, lane=event.lane, stream="alice", first=2, last=2,
+        events=1, by="olive", reason="a mistake of the game",
+    )  # fmt: skip
+    replay = made_up_for(rule)
+    assert (outcomes(replay), left(replay)) == ({"sent": 2}, {"skipped by staff": 1})
+    assert [title for _, title in sent(game)] == ["Level 1!", "Level 3!"]
 
 
 def test_a_stream_that_is_parked_between_reading_and_deciding_is_left(game: Game) -> None:

@@ -6,9 +6,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 
+from events.errors import LettersChanged, RoundOpen
 from events.hubs.letters import rounds, work
-from events.hubs.letters.retrying import of_stream, retry, retry_group
-from events.models import DeadLetter, OutboxEvent, RetryRound
+from events.hubs.letters.drain import drain
+from events.hubs.letters.retrying import of_stream, retry
+from events.hubs.letters.steering import cancel, retry_group, skip_group
+from events.models import DeadLetter, OutboxEvent, RetryRound, Skip
 from tests.events.hubs.conftest import MakeHub
 from tests.events.hubs.letters.parked import Poison, due_now, given_parked
 from tests.events.hubs.recording import Recording
@@ -34,9 +37,15 @@ def given_group(make: MakeHub) -> tuple[Poison, Recording, str, int]:
     return poison, hub, fingerprint, game.id
 
 
+def begun(fingerprint: str, seen: int = 8, skips: bool = False) -> RetryRound:
+    """Begin a round, as staff do who have seen so many."""
+    begin = skip_group if skips else retry_group
+    return begin("recorder", fingerprint, seen=seen, by="olive", reason="fixed")
+
+
 def test_a_probe_that_fails_lets_the_rest_wait(recording_hub: MakeHub) -> None:
     poison, _, fingerprint, _ = given_group(recording_hub)
-    assert retry_group("recorder", fingerprint, "olive", "fixed") == 8
+    begun(fingerprint)
     while rounds.take_turn(LONG_S):
         pass
     assert poison.met == [("s0", 1)]
@@ -51,7 +60,7 @@ def test_a_probe_that_passes_is_followed_by_the_rest_at_a_bounded_rate(
     poison, hub, fingerprint, game_id = given_group(recording_hub)
     poison.places.clear()
     travelling.shift(1)
-    retry_group("recorder", fingerprint, "olive", "fixed")
+    begun(fingerprint)
     turns = 0
     while rounds.take_turn(LONG_S):
         turns += 1
@@ -71,7 +80,7 @@ def test_a_round_stops_when_the_rest_fails(
 ) -> None:
     poison, _, fingerprint, _ = given_group(recording_hub)
     poison.places.discard(("s0", 1))
-    retry_group("recorder", fingerprint, "olive", "fixed")
+    begun(fingerprint)
     for _ in STREAMS:
         rounds.take_turn(LONG_S)
         travelling.shift(1)
@@ -84,7 +93,7 @@ def test_a_probe_that_ends_its_process_counts_as_failed(
 ) -> None:
     poison, _, fingerprint, _ = given_group(recording_hub)
     poison.error = SystemExit
-    retry_group("recorder", fingerprint, "olive", "fixed")
+    begun(fingerprint)
     with pytest.raises(SystemExit):
         rounds.take_turn(LONG_S)
     assert not rounds.take_turn(LONG_S), "it may still be at work"
@@ -96,8 +105,9 @@ def test_a_probe_that_ends_its_process_counts_as_failed(
 
 def test_a_group_has_one_round_at_a_time(recording_hub: MakeHub) -> None:
     _, _, fingerprint, _ = given_group(recording_hub)
-    assert retry_group("recorder", fingerprint, "olive", "fixed") == 8
-    assert retry_group("recorder", fingerprint, "olive", "fixed") == 0
+    assert begun(fingerprint).total == 8
+    with pytest.raises(RoundOpen):
+        begun(fingerprint)
     noted = OutboxEvent.objects.get(type="staff.deadletter.retried")
     assert f'"fingerprint":"{fingerprint}"' in noted.data
     assert '"letters":8' in noted.data
@@ -107,7 +117,7 @@ def test_one_and_its_stream_are_retried_on_demand(recording_hub: MakeHub) -> Non
     poison, hub, _, game_id = given_group(recording_hub)
     poison.places.clear()
     letter = DeadLetter.objects.get(stream="s3")
-    assert retry(of_stream(letter), "olive", "fixed") == 1
+    assert retry(of_stream(letter), by="olive", reason="fixed") == 1
     while work.work_for(LONG_S):
         pass
     assert hub.seen(game_id) == [("s3", 1), ("s3", 2)]
@@ -142,3 +152,90 @@ def test_a_letter_of_a_hub_that_is_gone_waits(recording_hub: MakeHub) -> None:
     due_now()
     assert not work.work_for(LONG_S)
     assert poison.met == []
+
+
+# -- what staff have seen, and may take back -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("skips", [False, True], ids=["retry", "skip"])
+def test_a_round_over_another_number_than_was_seen_is_not_begun(recording_hub: MakeHub, skips: bool) -> None:
+    _, _, fingerprint, _ = given_group(recording_hub)
+    with pytest.raises(LettersChanged, match="7 dead letters were shown, 8 are there"):
+        begun(fingerprint, seen=7, skips=skips)
+    assert not RetryRound.objects.exists()
+    assert not OutboxEvent.objects.exists()
+    assert not DeadLetter.objects.exclude(round=None).exists()
+
+
+def test_a_letter_that_was_asked_for_since_is_not_asked_for_again(recording_hub: MakeHub) -> None:
+    given_group(recording_hub)
+    letter = DeadLetter.objects.get(stream="s3")
+    retry([letter], by="olive", reason="fixed")
+    with pytest.raises(LettersChanged):
+        retry([letter], by="vera", reason="fixed")
+    assert OutboxEvent.objects.filter(type="staff.deadletter.retried").count() == 1
+
+
+def test_a_round_that_is_cancelled_leaves_the_rest_as_it_was(recording_hub: MakeHub) -> None:
+    poison, _, fingerprint, _ = given_group(recording_hub)
+    poison.places.clear()
+    row = begun(fingerprint)
+    assert rounds.take_turn(LONG_S)
+    assert cancel(row, by="olive", reason="enough")
+    assert not cancel(row, by="olive", reason="enough")
+    assert not rounds.take_turn(LONG_S)
+    row.refresh_from_db()
+    assert (row.state, row.passed, row.finished is not None) == ("cancelled", 1, True)
+    assert DeadLetter.objects.filter(resolved=None, round=None).count() == 7
+    (noted,) = OutboxEvent.objects.filter(type="staff.deadletter.round_cancelled")
+    assert '"letters":7' in noted.data
+
+
+def test_a_group_is_skipped_event_by_event_and_what_waited_behind_is_processed(
+    recording_hub: MakeHub, travelling: time_machine.Traveller
+) -> None:
+    _, hub, fingerprint, game_id = given_group(recording_hub)
+    begun(fingerprint, skips=True)
+    for _ in range(9):
+        travelling.shift(1 / rounds.SKIPS_PER_SECOND + 0.001)
+        assert rounds.take_turn(LONG_S)
+    row = RetryRound.objects.get()
+    assert (row.state, row.passed, row.failed) == ("finished", 8, 0)
+    assert sorted(Skip.objects.values_list("stream", "first", "last")) == [
+        (stream, 1, 1) for stream in STREAMS
+    ]
+    assert OutboxEvent.objects.filter(type__startswith="staff.deadletter").count() == 1
+    while work.work_for(LONG_S):
+        pass
+    assert sorted(hub.seen(game_id)) == [(stream, 2) for stream in STREAMS]
+
+
+def test_a_letter_that_has_moved_on_since_is_not_skipped(
+    recording_hub: MakeHub, travelling: time_machine.Traveller
+) -> None:
+    poison, _, fingerprint, _ = given_group(recording_hub)
+    begun(fingerprint, skips=True)
+    travelling.shift(1)
+    moved = DeadLetter.objects.get(stream="s0")
+    poison.places = {("s0", 2)}
+    drain(moved.pk, LONG_S)
+    while rounds.take_turn(LONG_S):
+        travelling.shift(1)
+    row = RetryRound.objects.get()
+    assert (row.passed, row.failed) == (7, 1)
+    assert not Skip.objects.filter(stream="s0").exists()
+    moved.refresh_from_db()
+    assert (moved.version, moved.resolved) == (2, None)
+
+
+def test_what_the_rate_allowed_while_nobody_looked_is_made_up_for(
+    recording_hub: MakeHub, travelling: time_machine.Traveller
+) -> None:
+    """Workers look every few seconds; one letter at each look would take hours for thousands."""
+    poison, hub, fingerprint, game_id = given_group(recording_hub)
+    poison.places.clear()
+    begun(fingerprint)
+    assert rounds.take_turn(LONG_S)
+    travelling.shift(2.5)
+    assert not work.work_for(LONG_S)
+    assert len(hub.seen(game_id)) == 16
