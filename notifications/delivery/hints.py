@@ -16,6 +16,8 @@ QUEUE = "deliveries"
 TASK = "notifications.deliver"
 DEBOUNCE_S = 0.05
 PAUSE_AFTER_FAILURE_S = 1.0
+EXPIRES_S = 60.0
+"""A hint that nobody has taken for so long is dropped: who is busy with deliveries looks for more by himself."""
 
 log = structlog.get_logger(__name__)
 _here: list[threading.Event] = []
@@ -63,7 +65,7 @@ class _Sender:
             self._wanted.wait()
             self._wanted.clear()
             try:
-                current_app.send_task(TASK, queue=QUEUE, retry=False, ignore_result=True)
+                current_app.send_task(TASK, queue=QUEUE, retry=False, ignore_result=True, expires=EXPIRES_S)
             except Exception as error:  # noqa: BLE001 - whatever it is, the next hint must still be sent
                 log.warning("delivery.hint_failed", error=type(error).__name__)
                 time.sleep(PAUSE_AFTER_FAILURE_S)

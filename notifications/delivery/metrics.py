@@ -38,3 +38,11 @@ def tried(row: Delivery, seconds: float, since_queued_s: float) -> None:
     else:
         failed.labels(row.channel).inc()
         dead.labels(row.channel).inc(row.state == State.DEAD)
+
+
+def ended(row: Delivery) -> None:
+    """Count what has ended without a try."""
+    if row.state == State.DEAD:
+        dead.labels(row.channel).inc()
+    elif row.state == State.CANCELLED:
+        cancelled.labels(row.channel).inc()

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from events.hubs.run import bound
-from notifications.delivery import metrics
+from notifications.delivery import endings, metrics
 from notifications.delivery.staleness import EXPIRED
 from notifications.models import Delivery, Notification
 from notifications.models.deliveries import State
@@ -15,7 +15,6 @@ from notifications.models.deliveries import State
 BATCH = 200
 EVERY_S = 5.0
 KEPT = {State.SENT: timedelta(days=7), State.CANCELLED: timedelta(days=7), State.DEAD: timedelta(days=30)}
-OUTLIVED = "no time left"
 
 _last = [float("-inf")]  # monotonic seconds
 
@@ -34,12 +33,15 @@ def sweep() -> None:
 def end_outlived(now: datetime | None = None) -> int:
     """End what waits beyond its time, because its outlet was closed or switched off; return how many.
 
+    What somebody is sending is left alone until the lease is over.
+
     What expired is cancelled. What merely had no try left in its day is dead, and staff may retry it.
     """
     now = now or datetime.now(UTC)
     with transaction.atomic(durable=True):
         bound()
-        late = Delivery.objects.filter(state=State.WAITING, until__lte=now)
+        late = Delivery.objects.filter(finished=None, until__lte=now)
+        late = late.exclude(state=State.SENDING, due_at__gt=now)
         rows = list(late.select_for_update(skip_locked=True, no_key=True).order_by("until")[:BATCH])
         alive = Q(expires=None) | Q(expires__gt=now)
         known = set(
@@ -47,21 +49,14 @@ def end_outlived(now: datetime | None = None) -> int:
             .values_list("uid", flat=True)
         )  # fmt: skip
         for row in rows:
-            row.finished = now
             if row.notification_id in known:
-                row.state, row.error, row.detail = State.DEAD, row.error or OUTLIVED, row.detail
-                row.detail = row.detail or "it waited for a day without being tried"
-                row.first_error = row.first_error or row.error
+                endings.outlive(row, now)
             else:
-                row.state, row.reason = State.CANCELLED, EXPIRED
+                endings.cancel(row, EXPIRED, now)
         Delivery.objects.bulk_update(rows, ["state", "reason", "error", "first_error", "detail", "finished"])
-    _count(rows)
-    return len(rows)
-
-
-def _count(rows: list[Delivery]) -> None:
     for row in rows:
-        (metrics.dead if row.state == State.DEAD else metrics.cancelled).labels(row.channel).inc()
+        metrics.ended(row)
+    return len(rows)
 
 
 def remove_old(now: datetime | None = None) -> int:

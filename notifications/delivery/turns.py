@@ -4,8 +4,7 @@ The database is used on the caller's thread only; the threads that send have non
 """
 
 import time
-from collections.abc import Iterable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import structlog
@@ -15,30 +14,30 @@ from events.faults import is_transient
 from events.stopping import STOPPING
 from notifications.delivery.channel import Undelivered
 from notifications.delivery.claim import Claimed, claim, due_outlets
+from notifications.delivery.flights import Flights
 from notifications.delivery.settling import Outcome, settle
 from notifications.delivery.sweeping import sweep
 
 SLOTS = 24
-"""So many deliveries are under way in one turn at most: three outlets that hang do not fill it."""
+"""So many deliveries are under way in one turn at most."""
 LOOK_S = 0.5
 """So often a turn looks for more while something is under way."""
 
 log = structlog.get_logger(__name__)
-Flying = dict["Future[Outcome]", Claimed]
 
 
 def work_for(seconds: float) -> bool:
     """Send what is due for about so long, and wait for what is under way; True when work is left.
 
-    A process that was told to end claims nothing more. A fault of the database that passes ends
-    the turn; what was under way is repeated later, with the same ids.
+    For as long as it waits for a slow one it goes on with all others, unless the process is
+    to end: one endpoint that hangs would otherwise hold up everybody behind it. A fault of the
+    database that passes ends the turn; what was under way is repeated later, with the same ids.
     """
     end = time.monotonic() + seconds
     try:
-        sweep()
         with ThreadPoolExecutor(SLOTS, thread_name_prefix="delivery") as pool:
-            _turn(pool, end)
-        return bool(due_outlets(datetime.now(UTC)))
+            out_of_time = _turn(Flights(pool, make), end)
+        return out_of_time and bool(due_outlets(datetime.now(UTC)))
     except Error as error:
         if not is_transient(error):
             raise
@@ -46,29 +45,27 @@ def work_for(seconds: float) -> bool:
         return True
 
 
-def _turn(pool: ThreadPoolExecutor, end: float) -> None:
-    flying: Flying = {}
+def _turn(flights: Flights, end: float) -> bool:
+    """Return whether it ended for want of time, and not of anything that could be begun here."""
     while True:
-        if time.monotonic() < end and not STOPPING.is_set():
-            for claimed in claim(SLOTS - len(flying), datetime.now(UTC)):
-                flying[pool.submit(make, claimed)] = claimed
-        if not flying:
-            return
-        over, _ = wait(flying, timeout=LOOK_S, return_when=FIRST_COMPLETED)
-        _settle(flying, over)
+        sweep()
+        begins = not STOPPING.is_set() and (time.monotonic() < end or flights.linger)
+        if begins:
+            for claimed in claim(SLOTS - len(flights), datetime.now(UTC), flights.room):
+                flights.begin(claimed)
+        if not flights:
+            return not begins
+        for outcome in flights.ended(LOOK_S):
+            settle(outcome, datetime.now(UTC))
 
 
-def _settle(flying: Flying, over: Iterable["Future[Outcome]"]) -> None:
-    for future in over:
-        del flying[future]
-        settle(future.result(), datetime.now(UTC))
-
-
-def make(claimed: Claimed) -> Outcome:
-    """Make one try. Its time is looked at once more: it may have waited for a thread."""
-    began = time.monotonic()
+def make(claimed: Claimed) -> Outcome | None:
+    """Make one try; None when it came too late for that, because this process stood still meanwhile."""
+    began, now = time.monotonic(), datetime.now(UTC)
     expires = claimed.letter.expires
-    if expires is not None and expires <= datetime.now(UTC):
+    if now > claimed.begin_by:
+        return None  # whoever has the row next makes it
+    if expires is not None and expires <= now:
         return Outcome(claimed=claimed, took_ms=0, expired=True)
     fault = _fault(claimed)
     return Outcome(claimed=claimed, took_ms=round((time.monotonic() - began) * 1000), fault=fault)

@@ -98,12 +98,15 @@ class Delivery(models.Model):
             models.UniqueConstraint(fields=["notification", "channel"], name="delivery_once"),
         ]
         indexes: ClassVar = [
+            # What is open is not finished: SQLite, too, sees that a query is about just these.
             models.Index(
                 fields=["game", "channel", "due_at", "id"],
                 name="delivery_due",
-                condition=models.Q(state__in=["waiting", "sending"]),
+                condition=models.Q(finished__isnull=True),
             ),
-            models.Index(fields=["until"], name="delivery_outlived", condition=models.Q(state="waiting")),
+            models.Index(
+                fields=["until"], name="delivery_outlived", condition=models.Q(finished__isnull=True)
+            ),
             models.Index(
                 fields=["game", "channel", "error", "id"],
                 name="delivery_dead",

@@ -124,7 +124,9 @@ def deliveries(kinds: Mapping[str, Kind], now: datetime) -> Iterator[Condition]:
             said = f"{row['count']:,} were given up within the last ten minutes, such as for: {row['error']}."
             yield _of_channel("deliveries", row, row["count"], limit, said)
     limit = kinds["deliveries_late"].limit
-    late = Delivery.objects.filter(state=State.WAITING, due_at__lt=now - timedelta(seconds=limit))
+    late = Delivery.objects.filter(
+        finished=None, state=State.WAITING, due_at__lt=now - timedelta(seconds=limit)
+    )
     for row in _by_channel(late, count=Count("id"), first=Min("due_at")):
         age = (now - row["first"]).total_seconds()
         said = f"{row['count']:,} are overdue, the oldest for {age:.0f} s."

@@ -56,9 +56,9 @@ def outlet(game: Game, channel: str = "memory") -> Outlet:
     return Outlet.objects.get(game=game, channel=channel)
 
 
-def deliver(seconds: float = 0.0) -> None:
-    """Send what is due once, and wait until all of it is settled."""
-    turns.work_for(seconds or 0.2)
+def deliver() -> None:
+    """Send what is due, and wait until all of it is settled; that it takes so long is only patience."""
+    turns.work_for(FOREVER)
 
 
 def make_due(row: Delivery) -> None:

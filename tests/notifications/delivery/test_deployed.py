@@ -182,7 +182,7 @@ def test_what_is_killed_between_sending_and_committing_is_repeated_with_its_id_a
     world.let_the_lease_end()
     world.start_again()
     receiver.wait()
-    world.becomes("sent", 2, 0, "")
+    world.becomes("sent", 2, 1, "interrupted")
     assert len(set(receiver.ids)) == 1
     assert len(receiver.calls) == 2
     assert {call.fits(world.secret) for call in receiver.calls} == {True}

@@ -91,6 +91,6 @@ def test_the_next_one_repeats_it_with_the_same_id_and_there_is_never_a_second_ro
     assert receiver.ids == [row.idempotency_id] * 2
     assert receiver.calls[0].body == receiver.calls[1].body
     assert (fresh(row).state, fresh(row).tries) == ("sent", 2)
-    assert [each.get("ended") for each in fresh(row).history] == [None, "delivered"]
+    assert [each.get("ended") for each in fresh(row).history] == ["interrupted", "delivered"]
     assert Delivery.objects.count() == 1
     assert settings.CLARION_SERVICES is (BACKEND == "services")

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from django.db import connection
 
 from events.stopping import Stopping
 from notifications.delivery import claim as claiming
-from notifications.delivery import outlets, schedule, turns
+from notifications.delivery import flights, outlets, schedule, settling, turns
 from notifications.delivery.channel import Letter
 from notifications.inbox import Action, Kind, apply
 from notifications.models import Delivery, Notification
@@ -182,10 +183,9 @@ def test_what_expires_between_the_claim_and_the_try_is_not_sent() -> None:
     channel = given_memory(game)
     row = given_delivery(game, ttl_s=300)
     (claimed,) = claiming.claim(1, now())
-    from dataclasses import replace  # noqa: PLC0415 - only here
-
     late = replace(claimed, letter=replace(claimed.letter, expires=now() - timedelta(seconds=1)))
     outcome = turns.make(late)
+    assert outcome
     assert outcome.expired
     turns.settle(outcome, now())
     assert (fresh(row).state, fresh(row).reason) == ("cancelled", "expired")
@@ -231,14 +231,21 @@ def test_a_frozen_worker_s_delivery_comes_back_with_the_same_id_and_its_late_wor
     (second,) = claiming.claim(1, now() + claiming.LEASE + timedelta(seconds=1))
     assert (second.letter.id, second.tries) == (frozen.letter.id, 2)
     channel.faults = failing()
-    assert turns.settle(turns.make(frozen), now()) is None  # its failure is not the second's
+    assert turns.settle(made(frozen), now()) is None  # its failure is not the second's
     assert fresh(row).state == "sending"
     channel.faults = lambda _letter: None
-    turns.settle(turns.make(frozen), now())
+    turns.settle(made(frozen), now())
     assert fresh(row).state == "sent"
     channel.faults = failing()
-    assert turns.settle(turns.make(second), now()) is None
+    assert turns.settle(made(second), now()) is None
     assert fresh(row).state == "sent"
+
+
+def made(claimed: claiming.Claimed) -> settling.Outcome:
+    """Make a try in time."""
+    outcome = turns.make(claimed)
+    assert outcome
+    return outcome
 
 
 def test_one_endpoint_that_hangs_does_not_hold_up_another_game_s() -> None:
@@ -253,7 +260,7 @@ def test_one_endpoint_that_hangs_does_not_hold_up_another_game_s() -> None:
     turn = threading.Thread(target=work_in_a_thread)
     turn.start()
     try:
-        for _ in range(claiming.PER_OUTLET):
+        for _ in range(flights.FEW):
             assert holding.reached.acquire(timeout=FOREVER)
         row = given_delivery(quick)
         arrived = threading.Event()
