@@ -7,6 +7,9 @@ from events.hubs.registry import hubs
 from events.models import Game, Partition
 from events.models.games import DEFAULT_PARTITIONS
 
+RESERVED = "clarion:"
+"""How the slugs of Clarion's own games begin; no name that staff could give one of theirs."""
+
 
 @transaction.atomic
 def create_game(

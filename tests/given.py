@@ -2,10 +2,11 @@
 
 import itertools
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
+from django.db import connection
 
 from events import log
 from events.envelope import Envelope
@@ -13,7 +14,7 @@ from events.hubs.registry import hubs
 from events.hubs.run import run
 from events.lanes import Lane
 from events.log.entries import Entry, Outcome
-from events.models import Game
+from events.models import Checkpoint, DeadLetter, Game
 from events.tenancy import create_game
 
 _counter = itertools.count(1)
@@ -58,6 +59,24 @@ def an_event(
 def given_events(game: Game, *envelopes: Envelope, lane: Lane = Lane.NORMAL) -> list[Outcome]:
     """Append events to the game's log and return what each came to."""
     return log.append(game.id, [Entry(envelope=envelope, lane=lane) for envelope in envelopes])
+
+
+def given_age(**units: float) -> None:
+    """Let everything in the log, and every advance, be older; no other code may change an event."""
+    before = datetime.now(UTC) - timedelta(**units)
+    Checkpoint.objects.update(advanced=before)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE events_event SET recorded = %s", [connection.ops.adapt_datetimefield_value(before)]
+        )
+
+
+def given_letter(game: Game, stream: str = "mallory") -> DeadLetter:
+    """Park a stream."""
+    return DeadLetter.objects.create(
+        hub="decisions", game=game, partition=game.partition_rows.all()[0], lane=Lane.NORMAL, stream=stream, version=1,
+        event_offset=1, event_type="level.reached", cause="KeyError", traceback="here", tries=3,
+    )  # fmt: skip
 
 
 def hubs_catch_up(names: Iterable[str] | None = None) -> None:

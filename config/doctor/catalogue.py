@@ -7,12 +7,14 @@ from config.doctor import (
     database,
     files,
     redis,
+    server,
     telling,
     versions,
     work,
     workers,
 )
 from config.doctor.check import Check
+from config.doctor.road.checks import Road
 
 CHECKS: tuple[Check, ...] = (
     configuration.Mode(),
@@ -53,4 +55,10 @@ CHECKS: tuple[Check, ...] = (
     files.Static(),
     files.Disk(),
     files.Exports(),
+    server.Address(),
+    server.Alive(),
+    server.Ready(),
+    server.Clock(),
+    server.Pages(),
+    Road(),
 )

@@ -29,6 +29,8 @@ class Check(ABC):
     needs: ClassVar[tuple[str, ...]] = ()
     """Names of checks without whose success there is nothing to look at; they come earlier in the list."""
     patience_s: ClassVar[float] = 5.0
+    only_with_url: ClassVar[bool] = False
+    """Left out where no address was given; ``server.address`` says so once for all."""
     ways: ClassVar[frozenset[str]] = frozenset({"services", "embedded"})
     """Where it makes sense; elsewhere it is left out."""
 

@@ -30,7 +30,7 @@ def examine(checks: Iterable[Check], target: Target) -> Iterator[Examined]:
     """Run those that make sense for this deployment, in their order; each is told as soon as it is done."""
     failed: set[str] = set()
     for check in checks:
-        if ("services" if target.services else "embedded") not in check.ways:
+        if not _makes_sense(check, target):
             continue
         missing = [name for name in check.needs if name in failed]
         done = _left_out(check, missing) if missing else _run(check, target)
@@ -55,6 +55,11 @@ def chosen(checks: Sequence[Check], only: Iterable[str]) -> list[Check]:
         if check.name in wanted:
             wanted.update(check.needs)
     return [check for check in checks if check.name in wanted]
+
+
+def _makes_sense(check: Check, target: Target) -> bool:
+    way = "services" if target.services else "embedded"
+    return way in check.ways and (bool(target.url) or not check.only_with_url)
 
 
 def _left_out(check: Check, missing: Sequence[str]) -> Examined:

@@ -1,12 +1,11 @@
 """``manage.py newepoch [GAME ...] --reason TEXT``: clients start over, after a restore that does not show by itself."""
 
-import getpass
 from argparse import ArgumentParser
-from contextlib import suppress
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from config.operator import operator
 from events import lineage
 from events.errors import UnknownGame
 from events.models import Game
@@ -33,15 +32,8 @@ class Command(BaseCommand):
             if slug not in games:
                 raise CommandError(str(UnknownGame(slug)))
         chosen = [games[slug] for slug in options["games"] or games]
-        lineage.renew(chosen, _operator(), options["reason"])
+        lineage.renew(chosen, operator(), options["reason"])
         for game in Game.objects.filter(pk__in=[each.pk for each in chosen]).order_by("slug"):
             self.stdout.write(
                 f"{game.slug} has the epoch {game.epoch_name}; its clients start over within seconds"
             )
-
-
-def _operator() -> str:
-    """Name who runs this, as the machine knows them."""
-    with suppress(OSError, KeyError):
-        return getpass.getuser()
-    return ""

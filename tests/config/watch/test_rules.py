@@ -18,7 +18,7 @@ from events import heartbeats, keys, outbox, storage
 from events import producers as counting
 from events.lanes import Lane
 from events.log.entries import Duplicate
-from events.models import Checkpoint, DeadLetter, Game, Heartbeat, ProducerMinute, RefusedLane
+from events.models import Checkpoint, Game, Heartbeat, ProducerMinute, RefusedLane
 from events.storage import Forecast
 from events.tasks import sweep
 from notifications.delivery import registry
@@ -28,7 +28,7 @@ from tests.config.watch.conftest import Time, opened
 from tests.events.api.server import GameServer
 from tests.events.envelope.requests import members
 from tests.events.hubs.conftest import MakeHub, recording_hub  # noqa: F401 - a fixture
-from tests.given import an_event, given_events, given_game, hubs_catch_up
+from tests.given import an_event, given_age, given_events, given_game, given_letter, hubs_catch_up
 from tests.notifications.delivery.scene import given_delivery, given_memory
 from tests.notifications.given import decide, given_levels, given_rule
 
@@ -48,23 +48,6 @@ def later(**units: float) -> datetime:
     return datetime.now(UTC) + timedelta(**units)
 
 
-def back_date(**units: float) -> None:
-    """Let everything in the log, and every advance, be older; no other code may change an event."""
-    before = datetime.now(UTC) - timedelta(**units)
-    Checkpoint.objects.update(advanced=before)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE events_event SET recorded = %s", [connection.ops.adapt_datetimefield_value(before)]
-        )
-
-
-def letter(game: Game, stream: str = "mallory") -> DeadLetter:
-    return DeadLetter.objects.create(
-        hub="decisions", game=game, partition=game.partition_rows.all()[0], lane=Lane.NORMAL, stream=stream, version=1,
-        event_offset=1, event_type="level.reached", cause="KeyError", traceback="here", tries=3,
-    )  # fmt: skip
-
-
 # -- hubs ---------------------------------------------------------------------------------------------
 
 
@@ -73,7 +56,7 @@ def test_a_lane_that_is_late_is_found_with_its_age(recording_hub: MakeHub) -> No
     recording_hub()
     given_events(game, an_event(), lane=Lane.URGENT)
     assert "lag_urgent" not in {each.kind for each in found(hubs.late_or_stalled)}
-    back_date(seconds=10)
+    given_age(seconds=10)
     (lag,) = [
         each for each in found(hubs.late_or_stalled) if each.kind == "lag_urgent" and each.key == "recorder"
     ]
@@ -89,7 +72,7 @@ def test_a_hub_that_does_not_move_is_found_by_lane_and_game(
     game = given_game("alpha", partitions=2)
     recording_hub()
     given_events(game, *[an_event(stream=f"s{n}") for n in range(20)])
-    back_date(seconds=60)
+    given_age(seconds=60)
     stalled = {each.key: each for each in found(hubs.late_or_stalled) if each.kind == "hub_stalled"}
     assert stalled["recorder/normal/alpha"].game_id == game.pk
     assert "2 partitions with work" in stalled["recorder/normal/alpha"].text
@@ -103,7 +86,7 @@ def test_a_hub_that_moves_is_late_but_not_stalled(recording_hub: MakeHub) -> Non
     game = given_game(partitions=1)
     recording_hub()
     given_events(game, an_event())
-    back_date(seconds=60)
+    given_age(seconds=60)
     Checkpoint.objects.update(advanced=datetime.now(UTC))
     told = {each.kind for each in found(hubs.late_or_stalled)}
     assert told == {"lag_normal"}
@@ -114,7 +97,7 @@ def test_work_that_has_just_come_to_an_idle_hub_does_not_make_it_stalled(
 ) -> None:
     game = given_game(partitions=1)
     recording_hub()
-    back_date(hours=3)
+    given_age(hours=3)
     given_events(game, an_event())
     assert found(hubs.late_or_stalled) == []
 
@@ -122,8 +105,8 @@ def test_work_that_has_just_come_to_an_idle_hub_does_not_make_it_stalled(
 @pytest.mark.usefixtures("time")
 def test_dead_letters_that_come_are_found_and_old_ones_are_not() -> None:
     game = given_game("alpha")
-    first = letter(game)
-    letter(game, "bob")
+    first = given_letter(game)
+    given_letter(game, "bob")
     (growing,) = found(hubs.dead_letters)
     assert (growing.key, growing.value, growing.since) == ("alpha", 2, first.created)
     assert "2 streams were parked in alpha" in growing.text
@@ -327,7 +310,7 @@ def test_no_gateway_is_found_while_somebody_should_be_connected() -> None:
 
 
 def test_a_look_makes_alarms_of_what_the_rules_find(time: Time) -> None:
-    letter(given_game("alpha"))
+    given_letter(given_game("alpha"))
     sweep()
     Look().look(time.now)
     assert [(alarm.kind, alarm.key) for alarm in opened()] == [("dead_letters", "alpha")]
@@ -336,13 +319,13 @@ def test_a_look_makes_alarms_of_what_the_rules_find(time: Time) -> None:
 def test_a_kind_that_staff_switched_off_is_not_looked_at(time: Time) -> None:
     kinds.make_missing()
     kinds.AlarmLimit.objects.update(enabled=False)
-    letter(given_game("alpha"))
+    given_letter(given_game("alpha"))
     Look().look(time.now)
     assert opened() == []
 
 
 def test_a_rule_that_fails_ends_no_alarm_and_is_an_alarm_itself(time: Time) -> None:
-    letter(given_game("alpha"))
+    given_letter(given_game("alpha"))
     sweep()
     look = Look()
     look.look(time.now)
