@@ -12,6 +12,7 @@ from celery.signals import (
     beat_init,
     celeryd_init,
     setup_logging,
+    task_prerun,
     worker_process_init,
     worker_ready,
     worker_shutdown,
@@ -67,6 +68,14 @@ def _child_begins(**_: Any) -> None:
     from config import workers  # noqa: PLC0415 - as above
 
     workers.child_begins()
+
+
+@task_prerun.connect
+def _same_history(**_: Any) -> None:
+    from config import lineage  # noqa: PLC0415 - as above
+
+    if settings.CLARION_ENTRY != "up":  # it has a thread that looks
+        lineage.look_now_and_then()
 
 
 @worker_shutting_down.connect

@@ -13,8 +13,8 @@ from typing import Any, Protocol
 
 import structlog
 
-ARRIVE_S = 0.3
-"""For so long what a connection has brought just before the port was closed may take to arrive."""
+ARRIVE_S = 1.0
+"""So long the first request over a connection that was made just before the port was closed may take to arrive."""
 FLUSH_S = 1.5
 """For so long a client may take for the last bytes that wait for it, once nothing else does."""
 TICK_S = 0.02
@@ -69,10 +69,18 @@ class Drain:
         self._ask_sockets_to_come_back()
         await asyncio.sleep(min(self._delay_s, self._finish_s))
         await self._server.stop_listening()
-        arrived = min(monotonic() + ARRIVE_S, end)
-        await _until(lambda: monotonic() >= arrived and not (self._requests() or self._sockets()), end)
+        await self._finish(end)
         self._cut()
         await _until(lambda: not self._closing(), monotonic() + FLUSH_S)
+
+    async def _finish(self, end: float) -> None:
+        """Wait for all that is under way; connections that are kept alive may bring more until the very last."""
+        arrived = min(monotonic() + ARRIVE_S, end)
+        while True:
+            await _until(lambda: monotonic() >= arrived and not (self._requests() or self._sockets()), end)
+            await _until(lambda: not self._closing(), min(monotonic() + FLUSH_S, end))
+            if not self._requests() or monotonic() >= end:
+                return
 
     def _ask_sockets_to_come_back(self) -> None:
         """End the sessions, which take their time for it. Who has not been accepted yet will be refused."""

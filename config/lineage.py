@@ -6,11 +6,12 @@ forgotten with it.
 
 import threading
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 from weakref import WeakSet
 
 import structlog
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import DatabaseError, Error, close_old_connections, connection
 from django.db.backends.signals import connection_created
 
 from config.data_folder import DataFolder
@@ -34,6 +35,7 @@ class _Remembered:
 
     identity: str | None = None
     token: str | None = None
+    looked: float = 0.0
 
 
 def follow() -> None:
@@ -48,6 +50,23 @@ def follow() -> None:
 def start(stop: threading.Event, every: Callable[[], None] | None = None) -> None:
     """Look every few seconds too, on a thread: ``manage.py newepoch`` breaks no connection."""
     threading.Thread(target=_watch, args=(stop, every), name="lineage", daemon=True).start()
+
+
+def look_now_and_then(clock: Callable[[], float] = monotonic) -> None:
+    """Look if that was not done for some seconds; called before each task.
+
+    A worker's children have no thread for it, and keep their connections. While the database is
+    away it is the task that says so.
+    """
+    if clock() - _Remembered.looked < LOOK_S:
+        return
+    try:
+        _look()
+    except Error as error:
+        if not is_transient(error):
+            raise
+    else:
+        _Remembered.looked = clock()
 
 
 def compare() -> None:
@@ -110,12 +129,16 @@ def _connected(connection: Any, **_: Any) -> None:
         raise
 
 
+def _look() -> None:
+    compare()  # a standby that is promoted keeps its connections
+    _take(lineage.token())
+
+
 def _watch(stop: threading.Event, every: Callable[[], None] | None) -> None:
     while not stop.wait(LOOK_S):
         try:
             close_old_connections()
-            compare()  # a standby that is promoted keeps its connections
-            _take(lineage.token())
+            _look()
             if every:
                 every()
         except Exception as error:

@@ -11,6 +11,8 @@ from typing import Any, cast
 from daphne.cli import CommandLineInterface
 from daphne.server import Server
 from twisted.internet import defer, reactor
+from twisted.internet.main import CONNECTION_DONE
+from twisted.python.failure import Failure
 
 from config.draining import Drain, is_socket, say_last
 from config.leaving import Deadline, at_once_when_told_again, join_beside, leave, stop_all
@@ -21,6 +23,7 @@ __all__ = ["CommandLine", "DrainingServer", "reactor"]  # the reactor that daphn
 FINISH_S = 24.0
 """So long after the signal a request may last; the promise is that a process is gone after 30 s."""
 LEAVE_S = 29.0
+BACKLOG_MAX = 10_000
 BESIDE_S = 2.0
 """So long what drains lanes beside the server may take for its last batch, which it had since the signal."""
 
@@ -78,10 +81,15 @@ class DrainingServer(Server):  # type: ignore[misc] # daphne ships no types
         return bool(self._ports)
 
     async def stop_listening(self) -> None:
-        """Take the connections that the kernel has made already: closing the port would break them."""
+        """Take the connections that the kernel has made already, and close at once: it would break later ones.
+
+        Twisted's own ``stopListening`` closes a round of the loop later.
+        """
         for port in self._ports:
+            port.numberAccepts = BACKLOG_MAX  # it has adapted to taking one or two at a time
+            port.stopReading()
             port.doRead()
-            await defer.maybeDeferred(port.stopListening).asFuture(asyncio.get_running_loop())
+            port.connectionLost(Failure(CONNECTION_DONE))  # type: ignore[no-untyped-call] # Twisted's
 
     def waits_for_clients(self) -> bool:
         """Tell whether there are bytes that clients have not taken yet."""

@@ -1,12 +1,15 @@
 """Celery's doors to the events room: wake-ups without payload, and sweeps."""
 
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from celery import shared_task
 
 from events import heartbeats, hints, outbox, pressure, storage
 from events.hubs import progress
 from events.hubs.claim import make_missing, work_waits
+from events.hubs.projection import Hub
 from events.hubs.registry import bulk_work, hubs
 from events.hubs.run import run
 from events.lanes import Lane
@@ -32,17 +35,36 @@ def run_hub(hub: str, lane: int) -> None:
 
 @shared_task(name="events.sweep", ignore_result=True)
 def sweep() -> None:
-    """Find what a lost hint or a crash has left: hubs with work, new partitions, outbox rows."""
-    for hub in hubs():
-        make_missing(hub.name, hub.lanes)
-        for lane in hub.lanes:
-            if work_waits(hub.name, lane):
-                hints.wake(hub.name, lane)
-    progress.settle()
-    pressure.standing()
-    witnesses.take()
-    heartbeats.beat(heartbeats.SWEEP, datetime.now(UTC))
-    outbox.flush()  # last: a log that is not available must not keep the hubs asleep
+    """Find what a lost hint or a crash has left: hubs with work, new partitions, outbox rows.
+
+    Each part is done whatever the others come to; the first fault is raised when all had their
+    turn, and counts as no sweep.
+    """
+    parts = [partial(_wake, each) for each in hubs()]
+    faults = _faults([*parts, progress.settle, pressure.standing, witnesses.take])
+    if not faults:
+        faults = _faults([lambda: heartbeats.beat(heartbeats.SWEEP, datetime.now(UTC))])
+    faults += _faults([outbox.flush])  # last: a log that is not available must not keep the hubs asleep
+    if faults:
+        raise faults[0]
+
+
+def _wake(hub: Hub) -> None:
+    make_missing(hub.name, hub.lanes)
+    for lane in hub.lanes:
+        if work_waits(hub.name, lane):
+            hints.wake(hub.name, lane)
+
+
+def _faults(parts: Sequence[Callable[[], object]]) -> list[Exception]:
+    """Do each part; return what was raised."""
+    found: list[Exception] = []
+    for part in parts:
+        try:
+            part()
+        except Exception as fault:  # noqa: BLE001 - it is raised when the others had their turn
+            found.append(fault)
+    return found
 
 
 @shared_task(name="events.sample_storage", ignore_result=True)

@@ -8,6 +8,7 @@ from django.db.backends.postgresql import base
 from django.db.backends.postgresql.psycopg_any import IsolationLevel
 from psycopg_pool import PoolClosed, PoolTimeout
 
+from config.postgres import cutting
 from events.breakers import AWAY, DATABASE
 
 SLICE_S = 0.25
@@ -39,6 +40,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             DATABASE.failed(ticket, error)
             raise
         DATABASE.succeeded(ticket)
+        cutting.remember(made)
         return made
 
     def _from_pool(self) -> Any:

@@ -16,7 +16,7 @@ from notifications.gateway.sockets import Sockets
 from notifications.inbox import Action, apply
 from notifications.push import Newest, publish_newest
 from players import presence
-from players.devices import store_acks
+from players.devices import Ack, store_acks
 
 GATHER_S = 0.2
 PLAYERS_AT_ONCE = 100
@@ -43,7 +43,7 @@ class Gathering:
         self._sockets, self._gateway = sockets, gateway
         self._asked: deque[Asked] = deque()
         self._alone = 0  # so many of the first ones are tried one by one
-        self._acks: dict[tuple[int, str], int] = {}
+        self._acks: dict[tuple[int, str, int], int] = {}
         self._newest: list[Newest] = []
         self._present: frozenset[int] = frozenset()
         self._renewed: float | None = None
@@ -58,7 +58,7 @@ class Gathering:
     def ack(self, socket: Socket) -> None:
         """Take how far a device has stored its player's changes."""
         if socket.device:
-            self._acks[socket.player_id, socket.device] = socket.acked
+            self._acks[socket.player_id, socket.device, socket.epoch] = socket.acked
 
     def connected(self, newest: Newest) -> None:
         """Take a device that has connected, to tell other gateways."""
@@ -130,7 +130,7 @@ class Gathering:
         if not acks:
             return
         try:
-            await threads.query(store_acks, [(player, device, seq) for (player, device), seq in acks.items()])
+            await threads.query(store_acks, [Ack(*whose, seq) for whose, seq in acks.items()])
         except Exception as error:
             if not is_transient(error):
                 raise

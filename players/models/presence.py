@@ -44,6 +44,9 @@ class Device(models.Model):
     acked = models.PositiveBigIntegerField(
         default=0, help_text="Everything up to this sequence is on the device."
     )
+    epoch = models.PositiveIntegerField(
+        default=0, help_text="The numbering that the sequence belongs to; 0 was written before it was noted."
+    )
     seen = models.DateTimeField(help_text="When it was last heard of.")
 
     class Meta:

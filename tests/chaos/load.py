@@ -58,6 +58,7 @@ async def persist(
             answer = await http.post("/api/v1/events", json=content, headers=headers)
         except httpx.TransportError:
             answers.unknown += 1
+            answers.dropped += 1
             await asyncio.sleep(random.uniform(0.05, 0.3))
             continue
         if answer.status_code not in UNAVAILABLE:

@@ -204,6 +204,7 @@ def _figures(scene: Scene) -> dict[str, Any]:
     return {
         "events": len(answers.places),
         "unknown": answers.unknown,
+        "dropped": answers.dropped,
         "repeats": answers.duplicates,
         "shown": sum(len(device.shown) for device in scene.devices),
         "closings": dict(closings),

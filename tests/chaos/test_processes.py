@@ -10,6 +10,7 @@ import pytest
 from tests.chaos.embedded import Embedded
 from tests.chaos.fleet import GATEWAYS, LEAVE_S, WORKERS, Deployment
 from tests.chaos.hunting import IN_A_BATCH, Hunter
+from tests.chaos.patient import Patient
 from tests.chaos.scene import Form, Scene
 
 pytestmark = [pytest.mark.chaos, pytest.mark.services]
@@ -61,29 +62,37 @@ def test_09_everything_killed_at_once_comes_back_complete(deployment: Deployment
     weather(fault, deployment)
 
 
-def test_11_a_rolling_restart_of_all_gateways_ends_no_socket_without_a_word(
+def test_11_a_rolling_restart_of_all_gateways_ends_no_socket_without_a_word_and_drops_no_request(
     deployment: Deployment, weather
 ) -> None:
-    stops: list[float] = []
+    stops: list[tuple[float, float]] = []
 
     def fault(scene: Scene) -> None:
-        for _ in range(scene.form.of(1, 3)):
-            for name in GATEWAYS:
-                wait_until(lambda name=name: sockets(scene, deployment, name) >= 5)
-                began = time.monotonic()
-                deployment.processes[name].send_signal(signal.SIGTERM)
-                assert deployment.processes[name].wait(LEAVE_S) == 0
-                stops.append(time.monotonic() - began)
-                deployment.start_named(name)
-                deployment.wait_until_serves(name)
-        scene.figures["stops_s"] = [round(each, 1) for each in stops]
-        scene.figures["ends spread over s"] = [round(each, 1) for each in spreads(scene)]
+        with Patient(deployment.url, scene.load.key) as patient:
+            for _ in range(scene.form.of(1, 3)):
+                for name in GATEWAYS:
+                    wait_until(lambda name=name: sockets(scene, deployment, name) >= 5)
+                    began = time.monotonic()
+                    deployment.processes[name].send_signal(signal.SIGTERM)
+                    assert deployment.processes[name].wait(LEAVE_S) == 0
+                    stops.append((began, time.monotonic()))
+                    deployment.start_named(name)
+                    deployment.wait_until_serves(name)
+        scene.figures["stops_s"] = [round(gone - told, 1) for told, gone in stops]
+        scene.figures["ends spread over s"] = spreads(scene, "closed_at")
+        scene.figures["returns spread over s"] = spreads(scene, "welcomed_at")
+        scene.figures["slow requests"] = patient.answered
+        assert patient.dropped == [], f"a request was under way; the gateways were told and gone at {stops}"
+        assert patient.answered >= len(stops)
         assert all(device.asked for device in scene.devices if device.closings)
         assert {each for device in scene.devices for each in device.asked} == {(2, 45)}
 
     told = weather(fault, deployment, hurry=HURRY)
     assert set(told.figures["closings"]) == {4205}
+    assert told.figures["dropped"] == 0
+    assert told.figures["unknown"] == 0, "every post was answered"
     assert min(told.figures["ends spread over s"]) > 1
+    assert min(told.figures["returns spread over s"]) > 1
 
 
 def test_13_the_embedded_process_killed_under_load_loses_and_repeats_nothing(
@@ -116,12 +125,14 @@ def wait_until(condition, seconds: float = 60) -> None:
         time.sleep(0.05)
 
 
-def spreads(scene: Scene) -> list[float]:
-    """Return over how many seconds the sockets of each gateway that stopped were ended."""
-    ends = sorted(each for device in scene.devices for each in device.closed_at)
+def spreads(scene: Scene, moments: str) -> list[float]:
+    """Return over how many seconds something happened to the sockets of each gateway that stopped."""
+    after = sorted(
+        each for device in scene.devices for each in getattr(device, moments) if each > scene.began
+    )
     groups: list[list[float]] = [[]]
-    for each in ends:
+    for each in after:
         if groups[-1] and each - groups[-1][-1] > 3:
             groups.append([])
         groups[-1].append(each)
-    return [group[-1] - group[0] for group in groups if len(group) > 3]
+    return [round(group[-1] - group[0], 1) for group in groups if len(group) > 3]

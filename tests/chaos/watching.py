@@ -42,10 +42,15 @@ class WatchedDevice(Device):
         self.closings: Counter[int] = Counter()
         """How often which close code came; 1006 is a connection that ended without one."""
         self.closed_at: list[float] = []
+        self.welcomed_at: list[float] = []
         self.asked: list[tuple[float, float]] = []
         """In between which seconds ``bye`` asked it to come back."""
         self.arrived: dict[str, float] = {}
         """When each title was first shown."""
+
+    def _welcome(self, frame: dict[str, Any]) -> None:
+        self.welcomed_at.append(monotonic())
+        super()._welcome(frame)
 
     def _show(self, item: dict[str, Any]) -> None:
         self.arrived.setdefault(item["title"], monotonic())

@@ -14,6 +14,7 @@ from config import lineage as following
 from config.data_folder import DataFolder
 from events import lineage, outbox
 from events.models import Event, Game, Lineage
+from events.tasks import tidy
 from players.known import ensure
 from players.models import Player
 from tests.given import given_game
@@ -215,3 +216,27 @@ def test_a_database_alone_in_a_new_folder_renews(game: Game, folder: DataFolder)
     (folder.path / "lineage.json").unlink()
     following.resume(folder)
     assert epoch(game) != "e1"
+
+
+def test_a_worker_s_child_looks_before_a_task_and_not_before_each(game: Game) -> None:
+    """It keeps its connection for ever, so that nothing else would tell it of ``manage.py newepoch``."""
+    now = [100.0]
+    following._Remembered.looked = 0.0
+    following.look_now_and_then(lambda: now[0])
+    ensure(game.pk, ["alice"])
+    Player.objects.all().delete()  # the restore of an older dump
+    call_command("newepoch", game.slug, reason="restored the dump of 03:00", stdout=StringIO())
+    following.look_now_and_then(lambda: now[0])
+    assert ensure(game.pk, ["alice"]), "it is remembered"
+    assert not Player.objects.exists(), "it has not looked again"
+    now[0] += following.LOOK_S
+    following.look_now_and_then(lambda: now[0])
+    ensure(game.pk, ["alice"])
+    assert Player.objects.filter(key="alice").exists()
+
+
+def test_every_task_looks_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[bool] = []
+    monkeypatch.setattr(following, "look_now_and_then", lambda: looked.append(True))
+    tidy.apply().get()
+    assert looked == [True]

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from events import hints, outbox, tasks
+from events import heartbeats, hints, outbox, tasks
 from events.errors import LogUnavailable, UnknownHub
 from events.hubs import registry
 from events.lanes import Lane
-from events.models import Checkpoint
+from events.models import Checkpoint, Heartbeat
 from events.tenancy import create_game
 from tests.events.hubs.conftest import MakeHub, recording_hub  # noqa: F401 - a fixture
 from tests.given import an_event, given_events, given_game
@@ -133,3 +133,26 @@ def test_a_log_that_is_not_available_keeps_no_hub_asleep(
     with pytest.raises(LogUnavailable):
         tasks.sweep()
     assert woken == [("recorder", Lane.NORMAL)]
+
+
+def test_a_hub_that_cannot_be_woken_keeps_neither_the_others_nor_the_outbox_waiting(
+    recording_hub: MakeHub,  # noqa: F811 - the fixture
+    woken: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recording_hub("first")
+    recording_hub("second")
+    given_events(given_game(), an_event())
+
+    def wake(hub: str, lane: int) -> None:
+        if hub == "first":
+            raise OSError("no broker")
+        woken.append((hub, lane))
+
+    flushed: list[bool] = []
+    monkeypatch.setattr(hints, "wake", wake)
+    monkeypatch.setattr(outbox, "flush", lambda: flushed.append(True))
+    with pytest.raises(OSError, match="no broker"):
+        tasks.sweep()
+    assert (woken, flushed) == ([("second", Lane.NORMAL)], [True])
+    assert not Heartbeat.objects.filter(name=heartbeats.SWEEP).exists(), "this was no sweep: alarms must tell"

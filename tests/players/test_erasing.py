@@ -10,7 +10,7 @@ from events.hubs.run import run
 from events.lanes import Lane
 from events.models import Event, OutboxEvent
 from players import presence
-from players.devices import store_acks
+from players.devices import Ack, store_acks
 from players.erasing import erase
 from players.models import Device, Player, Presence, Profile, ProfileRevision
 from tests.given import an_event, given_events, given_game, hubs_catch_up
@@ -26,7 +26,7 @@ def test_all_that_is_known_goes_and_the_tombstone_stays() -> None:
     alice, bob = Player.objects.get(key="alice"), Player.objects.get(key="bob")
     presence.renew(gateway, "host", 2)
     presence.arrived(gateway, [alice.id, bob.id])
-    store_acks([(alice.id, "d", 0), (bob.id, "d", 0)])
+    store_acks([Ack(each.id, "d", each.game.epoch, 0) for each in (alice, bob)])
     erase(alice)
     assert Player.objects.get(pk=alice.pk).erased
     for model in (Profile, ProfileRevision, Device, Presence):
@@ -74,7 +74,7 @@ def test_events_that_wait_or_come_later_bring_nobody_back() -> None:
 def test_acks_that_come_after_the_erasure_leave_no_device() -> None:
     alice = given_player(given_game(), head=3)
     erase(alice)
-    store_acks([(alice.id, "d", 2)])
+    store_acks([Ack(alice.id, "d", alice.game.epoch, 2)])
     assert not Device.objects.exists()
 
 
@@ -108,7 +108,7 @@ def test_acks_that_meet_an_erasure_halfway_leave_no_device() -> None:
     alice = given_player(given_game(), head=3)
 
     def ack() -> None:
-        store_acks([(alice.id, "d", 2)])
+        store_acks([Ack(alice.id, "d", alice.game.epoch, 2)])
         connection.close()
 
     acking = threading.Thread(target=ack)

@@ -25,6 +25,8 @@ class Answers:
         self.conflicts = 0
         self.unknown = 0
         """Answers 503: whether the events were stored was unknown, and the same ids were sent again."""
+        self.dropped = 0
+        """Of these, requests whose connection ended without an answer."""
 
     def note(self, result: dict[str, Any]) -> None:
         """Take what one item came to."""

@@ -89,11 +89,12 @@ def _unconfirmed(
         player=OuterRef("player"), gateway__lease_until__gt=now, since__lt=OuterRef("created")
     )
     devices = Device.objects.filter(player=OuterRef("player"))
+    confirmed = devices.filter(acked__gte=OuterRef("seq"), epoch__in=[0, OuterRef("game__epoch")])
     return (
         Notification.objects.filter(pk__in=[row["pk"] for row in newest], event__lane=Lane.URGENT, gone="")
         .filter(Q(expires=None) | Q(expires__gt=now), seen=None, read=None)
         .filter(Exists(connected), Exists(devices.filter(seen__gt=now - CONFIRMS)))
-        .exclude(Exists(devices.filter(acked__gte=OuterRef("seq"))))
+        .exclude(Exists(confirmed))
         .values_list("player_id", "created")
     )
 
