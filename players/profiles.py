@@ -56,6 +56,7 @@ class Profiles(Fold[State]):
 
     name = "profiles"
     types = ("player.",)
+    when_skipped = "Profiles never take in what they say, not even when they are rebuilt."
     state = State
     empty_state = NEW
     now = Profile

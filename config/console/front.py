@@ -67,7 +67,7 @@ def _stocks() -> list[Card]:
             key="dead_letters",
             title="Dead letters",
             unit="parked streams",
-            url=address_of(DeadLetter, resolved__isempty=1),
+            url=address_of(DeadLetter),
         ),
         Card(
             key="audiences",

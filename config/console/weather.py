@@ -115,7 +115,7 @@ def _lanes(lag: Mapping[Lane, float]) -> Iterator[Warning_]:
 def _parked(count: int) -> Iterator[Warning_]:
     if count:
         said = "streams are parked: their events wait" if count > 1 else "stream is parked: its events wait"
-        yield _warning(f"{count} {said} until somebody looks.", address_of(DeadLetter, resolved__isempty=1))
+        yield _warning(f"{count} {said} until somebody looks.", address_of(DeadLetter))
 
 
 def _outbox(now: datetime) -> Iterator[Warning_]:

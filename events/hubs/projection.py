@@ -37,6 +37,8 @@ class Projection:
     name: str
     types: tuple[str, ...] | None = None
     """Prefixes of the event types that it looks at; None is all. Of others the payload is not read."""
+    when_skipped: str = ""
+    """What it means when staff skip events: a sentence or two, shown before they do."""
 
     def prepare(self, events: Sequence[LoggedEvent]) -> Prepared:
         """Read what ``apply`` will need. Its own writes must be harmless when repeated."""

@@ -64,6 +64,7 @@ class Decisions(Projection):
     """
 
     name = "decisions"
+    when_skipped = "No rule decides about them, now or later: nobody is ever notified of them."
     replay_id: int | None = None
     """Which replay decides late; None for live."""
 

@@ -1,6 +1,7 @@
 """The console as a whole: every screen opens, for who operates and for who only looks; nothing leaks."""
 
 import json
+import re
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -56,8 +57,14 @@ LEVERS = (
     "Revoke…", "Retire…", "Enable…", "Disable…", "Bring back…", "Cancel…", "Change rate…", "Erase payload…",
     "Decide what was missed…",
     "/add/",
+    "Retry…", "Retry its stream…", "Skip the event…", "Skip all that waits…",
     "Acknowledge…", "Mute…", "Send a test", "New secret…", "sesame",
 )  # fmt: skip
+
+
+COUNTED = re.compile(r"count\(", re.IGNORECASE)
+BOUNDED = re.compile(r"count\([^()]*\) FROM \(SELECT [^()]* LIMIT \d+\)")
+"""A count that stops after so many rows is none of a table."""
 
 
 @pytest.fixture(autouse=True)
@@ -187,7 +194,7 @@ def test_no_list_counts_its_table() -> None:
     for model, model_admin in admin.site._registry.items():
         with CaptureQueriesContext(connection) as queries:
             console.get(addresses(model_admin)["list"], _facets="True")
-        if found := [each["sql"] for each in queries if "COUNT(" in each["sql"].upper()]:
+        if found := [each["sql"] for each in queries if COUNTED.search(BOUNDED.sub("", each["sql"]))]:
             counted[model.__name__] = found
     assert counted == {}
 

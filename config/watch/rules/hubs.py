@@ -84,7 +84,7 @@ def dead_letters(kinds: Mapping[str, Kind], now: datetime) -> Iterator[Condition
                 limit=limit,
                 text=f"{row['count']} stream{'s were' if row['count'] > 1 else ' was'} parked in"
                 f" {row['game__slug']} within the last ten minutes: their events wait.",
-                url=address_of(DeadLetter, resolved__isempty=1, game__id__exact=row["game_id"]),
+                url=address_of(DeadLetter, game__id__exact=row["game_id"]),
                 game_id=row["game_id"],
                 since=row["first"],
             )

@@ -18,7 +18,7 @@ class Held:
 
 
 def hold(letter_id: int) -> Held:
-    """Lock the checkpoint of a letter, then read the letter: nobody moves it until the transaction ends.
+    """Lock the checkpoint of a letter, then the letter, and read it: nobody moves it until the transaction ends.
 
     Raises:
         LetterGone: it is resolved, or was never there.
@@ -32,7 +32,9 @@ def hold(letter_id: int) -> Held:
             [hub, partition_id, lane],
         )
         row = cursor.fetchone()
-    letter = DeadLetter.objects.filter(pk=letter_id, resolved=None).first()
+    # Whoever holds it saves the whole row, which would undo what a round writes meanwhile.
+    rows = DeadLetter.objects.select_for_update(no_key=True)
+    letter = rows.filter(pk=letter_id, resolved=None).first()
     if row is None or letter is None:
         raise LetterGone(letter_id)
     return Held(letter=letter, position=row[0], paused=bool(row[1]))

@@ -9,10 +9,22 @@ from events import staff
 from events.errors import LettersChanged, RoundOpen
 from events.models import DeadLetter, RetryRound
 
+ROUNDS_SHOWN = 8
+
 
 def waiting_in(hub: str, fingerprint: str) -> dict[int, int]:
     """Return how many letters wait with a fingerprint, by game; exact at this moment."""
     return _by_game(DeadLetter.objects.filter(hub=hub, fingerprint=fingerprint, resolved=None))
+
+
+def is_open(hub: str, fingerprint: str) -> bool:
+    """Tell whether a round over a fingerprint is under way."""
+    return RetryRound.objects.filter(hub=hub, fingerprint=fingerprint, finished=None).exists()
+
+
+def latest_rounds(hub: str, fingerprint: str) -> list[RetryRound]:
+    """Return the newest rounds over a fingerprint, the newest first."""
+    return list(RetryRound.objects.filter(hub=hub, fingerprint=fingerprint).order_by("-id")[:ROUNDS_SHOWN])
 
 
 @transaction.atomic
@@ -57,7 +69,7 @@ def cancel(row: RetryRound, *, by: str, reason: str) -> bool:
 
 
 def _begin(hub: str, fingerprint: str, seen: int, row: RetryRound) -> RetryRound:
-    if RetryRound.objects.filter(hub=hub, fingerprint=fingerprint, finished=None).exists():
+    if is_open(hub, fingerprint):
         raise RoundOpen(hub, fingerprint)
     row.hub, row.fingerprint, row.total = hub, fingerprint, seen
     row.save()

@@ -11,6 +11,7 @@ from events.errors import LetterGone, LetterMoved
 from events.hubs.letters import drain as draining
 from events.hubs.letters import work
 from events.hubs.letters.drain import drain
+from events.hubs.letters.holding import hold
 from events.hubs.letters.skipping import seen, skip_one, skip_waiting
 from events.models import DeadLetter, LetterStep, OutboxEvent
 from tests.events.hubs.conftest import MakeHub
@@ -109,3 +110,15 @@ def test_a_skip_waits_for_whoever_holds_the_checkpoint(recording_hub: MakeHub) -
                 skip_one(letter, version=2, by="olive", reason="broken data")
         cursor.execute("ROLLBACK")
     assert skip_one(letter, version=2, by="olive", reason="broken data") == 1
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time")
+def test_a_round_that_begins_or_ends_waits_for_a_letter_that_is_held(recording_hub: MakeHub) -> None:
+    """Whoever holds it saves the whole row: a round that had ended in between would be written back."""
+    given_parked(recording_hub, Poison(("s", 2)))
+    letter = DeadLetter.objects.get()
+    with other_connection() as other, other.cursor() as cursor, transaction.atomic():
+        hold(letter.pk)
+        cursor.execute("SET lock_timeout = '100ms'")
+        with pytest.raises(OperationalError):
+            cursor.execute("UPDATE events_deadletter SET round_id = NULL WHERE id = %s", [letter.pk])
