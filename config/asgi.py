@@ -17,13 +17,14 @@ from config.checks import refuse_to_start  # noqa: E402
 from config.draining import Draining  # noqa: E402
 from config.modes import refuse_by_accident  # noqa: E402
 from config.watch import running  # noqa: E402
-from events.hubs import ageing  # noqa: E402
+from events.hubs import ageing, patience  # noqa: E402
 from events.stopping import STOPPING  # noqa: E402
 from notifications.gateway.routing import websocket_urlpatterns  # noqa: E402
 
 refuse_by_accident("web", services=settings.CLARION_SERVICES, entry=settings.CLARION_ENTRY)
 if settings.CLARION_SERVICES and settings.CLARION_ENTRY != "tests":
     refuse_to_start("the ASGI application")
+    patience.take_on(patience.GATEWAY)
     leaving.beside(ageing.start(STOPPING))
     lineage.start(STOPPING)
     vigil.start()

@@ -54,10 +54,11 @@ def _drain_by_age(**_: Any) -> None:
     """Watch the lanes too; a worker then needs no broker to find work. And look out for alarms."""
     from config import leaving, lineage  # noqa: PLC0415 - as above
     from config.watch import running  # noqa: PLC0415 - as above
-    from events.hubs import ageing  # noqa: PLC0415 - as above
+    from events.hubs import ageing, patience  # noqa: PLC0415 - as above
     from notifications.delivery import postman  # noqa: PLC0415 - as above
 
     if settings.CLARION_ENTRY != "up":  # the embedded server starts its own
+        patience.take_on(patience.WORKER)
         leaving.beside([*ageing.start(STOPPING), postman.start_watching(STOPPING)])
         lineage.start(STOPPING)
         running.start(STOPPING)

@@ -227,6 +227,8 @@ CELERY_TASK_DEFAULT_DELIVERY_MODE = (
 CELERY_TASK_ACKS_LATE = (
     False  # tasks are wake-ups: a lost one costs less than one that comes back an hour later
 )
+# What hangs is ended by the watchdog after 5 s; this is for what does not even let that run.
+CELERY_TASK_TIME_LIMIT = 120
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_PUBLISH_RETRY = False  # whoever sends a hint must not wait for a broker that is away
@@ -257,6 +259,7 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE = {
     "sweep hubs and outbox": {"task": "events.sweep", "schedule": 5.0},
     "expire unread notifications": {"task": "notifications.expire", "schedule": 5.0},
+    "retry dead letters": {"task": "events.retry_letters", "schedule": 3.0, "options": {"expires": 3.0}},
     "work off replays": {"task": "events.work_replays", "schedule": 3.0, "options": {"expires": 3.0}},
     "work off large audiences": {"task": "notifications.fan_out", "schedule": 5.0},
     "bring what is due by other channels": {"task": "notifications.deliver", "schedule": 5.0},

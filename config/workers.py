@@ -14,6 +14,8 @@ import structlog
 from billiard import active_children
 
 from config.leaving import Deadline, Told
+from events.hubs import patience
+from events.hubs.watchdog import watchdog
 from events.stopping import STOPPING
 
 FINISH_S = 20.0
@@ -37,7 +39,12 @@ def told() -> None:
 
 
 def child_begins() -> None:
-    """Let a child that is sent SIGTERM too, as process managers do with whole groups, finish what it has."""
+    """Let a child that is sent SIGTERM too, as process managers do with whole groups, finish what it has.
+
+    Since it is replaced when it ends, a hang may end it, and it goes first at what has ended others.
+    """
+    patience.take_on(patience.PROMPT)
+    watchdog.end_process_on_hang()
     usual = signal.getsignal(signal.SIGTERM)
     mine = Told()
 

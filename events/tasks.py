@@ -9,6 +9,7 @@ from celery import shared_task
 from events import heartbeats, hints, outbox, pressure, storage
 from events.hubs import progress
 from events.hubs.claim import make_missing, work_waits
+from events.hubs.letters import work as letters
 from events.hubs.projection import Hub
 from events.hubs.registry import bulk_work, hubs
 from events.hubs.run import run
@@ -19,6 +20,7 @@ from events.retention import exporting, leftovers, sweeping
 
 BULK_WORK_S = 0.5
 REPLAYS_S = 2.0
+LETTERS_S = 1.0
 TURN_S = 1.0
 
 
@@ -77,6 +79,12 @@ def sample_storage() -> None:
 def work_replays() -> None:
     """Work replays off for about two seconds; beat comes again before long."""
     work.work_for(REPLAYS_S)
+
+
+@shared_task(name="events.retry_letters", ignore_result=True)
+def retry_letters() -> None:
+    """Retry dead letters that are due for about a second. In a child: some of them end their process."""
+    letters.work_for(LETTERS_S)
 
 
 @shared_task(name="events.retain", ignore_result=True)

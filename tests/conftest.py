@@ -17,7 +17,7 @@ def _nothing_stays_in_the_process() -> Iterator[None]:
     """Stop the append thread (its connection would outlive the test) and forget remembered rows."""
     yield
     from events import breakers, games, keys, pressure, producers, ratelimit  # noqa: PLC0415 - Django's apps are loaded only now
-    from events.hubs import sampling  # noqa: PLC0415 - as above
+    from events.hubs import patience, sampling  # noqa: PLC0415 - as above
     from events.log import partitions  # noqa: PLC0415 - as above
     from events.log.appending import committer  # noqa: PLC0415 - as above
     from notifications import rulebook  # noqa: PLC0415 - as above
@@ -32,6 +32,7 @@ def _nothing_stays_in_the_process() -> Iterator[None]:
         pressure,
         producers,
         ratelimit,
+        patience,
         sampling,
         partitions,
         rulebook,

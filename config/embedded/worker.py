@@ -11,6 +11,8 @@ from celery.worker import state
 from django.db import connection
 from django_celery_beat.schedulers import DatabaseScheduler
 
+from events.hubs.watchdog import watchdog
+
 RESTART_S = 1.0
 log = structlog.get_logger(__name__)
 
@@ -31,9 +33,7 @@ class EmbeddedWorker:
     def start(self) -> None:
         """Start both threads."""
         for name, work in (("celery-worker", self._work), ("celery-beat", self._tick)):
-            thread = threading.Thread(target=self._supervised, args=(name, work), name=name, daemon=True)
-            thread.start()
-            self._threads.append(thread)
+            self._start(name, work)
 
     def tell(self) -> None:
         """Have both begin nothing more."""
@@ -48,16 +48,25 @@ class EmbeddedWorker:
         for thread in self._threads:
             thread.join(timeout_s / len(self._threads))
 
+    def _start(self, name: str, work: Callable[[], None]) -> None:
+        thread = threading.Thread(target=self._supervised, args=(name, work), name=name, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
     def _supervised(self, name: str, work: Callable[[], None]) -> None:
-        """Start work again when it fails: a busy database must not end the sweeps for good."""
-        while not self._stop.is_set():
-            try:
-                work()
-            except Exception:
-                log.exception("embedded.restarts", thread=name)
-            finally:
-                connection.close()
-            self._stop.wait(RESTART_S)
+        """Start work again when it fails: a busy database must not end the sweeps for good.
+
+        If a projection hangs on this thread, another goes on in its place.
+        """
+        with watchdog.followed(by=lambda: self._start(name, work)):
+            while not self._stop.is_set():
+                try:
+                    work()
+                except Exception:
+                    log.exception("embedded.restarts", thread=name)
+                finally:
+                    connection.close()
+                self._stop.wait(RESTART_S)
 
     def _work(self) -> None:
         worker: Any = self._app.WorkController(

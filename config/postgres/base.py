@@ -1,5 +1,7 @@
 """Django's PostgreSQL backend; while the database is away, whoever wants a connection hears so at once."""
 
+import os
+import socket
 from time import monotonic
 from typing import Any
 
@@ -42,6 +44,17 @@ class DatabaseWrapper(base.DatabaseWrapper):
         DATABASE.succeeded(ticket)
         cutting.remember(made)
         return made
+
+    def cut(self) -> None:
+        """Break this connection, so that the server rolls back what its thread has under way.
+
+        Called on another thread, when this one hangs. What it tries later fails as if the server had gone.
+        """
+        made = self.connection
+        if made is None or made.closed:
+            return
+        with socket.socket(fileno=os.dup(made.pgconn.socket)) as ours:
+            ours.shutdown(socket.SHUT_RDWR)
 
     def _from_pool(self) -> Any:
         """Wait for the pool in slices: it cannot tell a dead database from too many callers."""

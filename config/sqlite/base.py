@@ -65,6 +65,20 @@ class DatabaseWrapper(base.DatabaseWrapper):
         finally:
             self._restore_durability()
 
+    def cut(self) -> None:
+        """Roll back what this connection's thread has under way, and let the next one write.
+
+        Called on another thread, when this one hangs. What it tries later in its transaction fails.
+        """
+        if self.in_atomic_block:
+            self.closed_in_transaction = self.needs_rollback = True
+        held, self._holds = self._holds, False
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            connection.close()
+        if held:
+            self._fair_lock.release()
+
     def turn_held(self) -> tuple[str, float] | None:
         """Return who writes to this database now, by the name of its thread, and for how many seconds."""
         return self._fair_lock.held()

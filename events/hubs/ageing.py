@@ -17,6 +17,7 @@ from events.hubs import claim as claims
 from events.hubs import metrics, sampling
 from events.hubs.registry import bulk_work, hubs
 from events.hubs.run import run
+from events.hubs.watchdog import watchdog
 from events.lanes import Lane
 
 LIMIT_S = {Lane.URGENT: 0.2, Lane.NORMAL: 1.0, Lane.BULK: 5.0}
@@ -62,32 +63,33 @@ def start(stop: threading.Event) -> list[threading.Thread]:
 
     Called once by every long-lived process: gateways, workers, the embedded server.
     """
-    threads = [
-        threading.Thread(target=_watch, args=(Watch(lane), stop), name=f"age-{lane.label}", daemon=True)
-        for lane in Lane
-    ]
-    for thread in threads:
-        thread.start()
-    return threads
+    return [_start(lane, stop) for lane in Lane]
 
 
-def _watch(watch: Watch, stop: threading.Event) -> None:
-    pause = LIMIT_S[watch.lane] / 2
-    new_hubs = watch.lane == Lane.URGENT
-    while not stop.wait(pause):
-        try:
-            close_old_connections()
-            if new_hubs:
-                _make_checkpoints()
-                new_hubs = False
-            watch.look()
-            if watch.lane == Lane.NORMAL:
-                sampling.sample()
-        except Error as error:
-            if not is_transient(error):
-                log.exception("age.failed", lane=watch.lane.label)
-        except Exception:
-            log.exception("age.failed", lane=watch.lane.label)
+def _start(lane: Lane, stop: threading.Event) -> threading.Thread:
+    thread = threading.Thread(target=_watch, args=(lane, stop), name=f"age-{lane.label}", daemon=True)
+    thread.start()
+    return thread
+
+
+def _watch(lane: Lane, stop: threading.Event) -> None:
+    """Look until it stops; if this thread hangs, another goes on in its place."""
+    watch, new_hubs = Watch(lane), lane == Lane.URGENT
+    with watchdog.followed(by=lambda: _start(lane, stop)):
+        while not stop.wait(LIMIT_S[lane] / 2):
+            try:
+                close_old_connections()
+                if new_hubs:
+                    _make_checkpoints()
+                    new_hubs = False
+                watch.look()
+                if lane == Lane.NORMAL:
+                    sampling.sample()
+            except Error as error:
+                if not is_transient(error):
+                    log.exception("age.failed", lane=lane.label)
+            except Exception:
+                log.exception("age.failed", lane=lane.label)
     connection.close()
 
 

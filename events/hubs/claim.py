@@ -11,18 +11,15 @@ import socket
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from django.db import connection, transaction
 from django.db.models import F
 
+from events.hubs import patience
 from events.log.read import lane_head_column
 from events.models import Checkpoint, Partition
 
-LEAVE_ALONE = timedelta(seconds=1)
-"""For so long a noted row is left to whoever noted it. Correctness does not hang on it."""
-LEAVE_ALONE_LATE = timedelta(seconds=3)
-"""The same once events are tried alone: a slow machine must not look like a process that has ended."""
 BATCH_TRIES = 2
 """So many tries with the batch, then one event at a time."""
 ALONE_TRIES = 3
@@ -127,6 +124,13 @@ def give_up(claim: Claim) -> None:
     Checkpoint.objects.filter(id=claim.checkpoint_id, noted_by=claim.token).update(noted_at=None)
 
 
+def isolate(claim: Claim, batch: int) -> None:
+    """Let the events of a batch be tried one at a time from now on: one of them will not pass by itself."""
+    Checkpoint.objects.filter(id=claim.checkpoint_id, noted_by=claim.token).update(
+        alone_left=batch, noted_tries=0, noted_at=None
+    )
+
+
 def work_waits(hub: str, lane: int) -> bool:
     """Tell whether any checkpoint of this hub and lane is behind its lane's head. Locks nothing."""
     with connection.cursor() as cursor:
@@ -183,7 +187,7 @@ def parked(claim: Claim) -> dict[str, int]:
 _HOST = socket.gethostname()[:100]
 _FREE = (
     "AND (c.noted_at IS NULL OR c.noted_position <> c.position"
-    " OR c.noted_at < CASE WHEN c.alone_left > 0 THEN %s ELSE %s END)"
+    " OR c.noted_at < CASE WHEN c.alone_left > 0 THEN %s WHEN c.noted_tries > 1 THEN %s ELSE %s END)"
 )
 
 
@@ -207,9 +211,9 @@ def _ready(hub: str, lane: int) -> tuple[int, int, int, int | None, int, int | N
     return row
 
 
-def _left_alone_until() -> tuple[datetime | str | None, datetime | str | None]:
-    now = datetime.now(UTC)
-    return _moment(now - LEAVE_ALONE_LATE), _moment(now - LEAVE_ALONE)
+def _left_alone_until() -> tuple[datetime | str | None, ...]:
+    now, ours = datetime.now(UTC), patience.ours()
+    return tuple(_moment(now - each) for each in (ours.alone, ours.again, ours.first))
 
 
 def holder() -> str:

@@ -3,17 +3,21 @@
 Time inside the database does not count (a slow database is nobody's poison, and its
 statements have time-outs), nor does time in which the process was frozen. What remains is
 the projection's: sleeping, waiting for something that never comes, or computing for ever.
+The watchdog ends it while it lasts; what comes to an end by itself is judged afterwards.
 """
 
+import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 
 from events.faults import is_transient
+from events.hubs.watchdog import watchdog
 from events.lived import clock
 
 HANGS_S = 5.0
@@ -24,17 +28,43 @@ class Stopwatch:
     """Measures what projections do by themselves, in one try."""
 
     def __init__(
-        self, lived: Callable[[], float] = clock.seconds, cpu: Callable[[], float] = time.thread_time
+        self,
+        lived: Callable[[], float] = clock.seconds,
+        cpu: Callable[[], float] = time.thread_time,
+        on_hang: Callable[[traceback.StackSummary], None] | None = None,
     ) -> None:
-        """Take the clocks: seconds that the process lived, and that this thread computed."""
+        """Take the clocks: seconds that the process lived, and that this thread computed.
+
+        ``on_hang`` settles the try, from the watchdog's thread, with the places where it hangs.
+        """
+        self.thread = threading.get_ident()
+        self.settled = False
+        """Whether the watchdog has settled the try already."""
+        self.on_hang = on_hang
         self._lived = lived
         self._cpu = cpu
         self._own = 0.0
+        self._now: _InDatabase | None = None
+        self._connection = connections[DEFAULT_DB_ALIAS]  # the thread's own: the watchdog's is another
 
     @property
     def hung(self) -> bool:
         """Tell whether projections took so long that they hang."""
-        return self._own >= HANGS_S
+        return self.settled or self._own >= HANGS_S
+
+    def hangs(self) -> bool:
+        """Tell whether a projection hangs at this moment: not while it waits for the database."""
+        now = self._now
+        return now is not None and not now.inside and self._own + now.own_s() >= HANGS_S
+
+    def judge(self, stack: traceback.StackSummary) -> None:
+        """Settle the try and free its rows; the thread finds its connection cut when it comes back."""
+        self.settled = True
+        cut = getattr(self._connection, "cut", None)
+        if cut is not None:
+            cut()
+        if self.on_hang is not None:
+            self.on_hang(stack)
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -43,13 +73,14 @@ class Stopwatch:
         Code that computes without letting other threads run keeps the clock from ticking; the
         processor's time of this thread counts then.
         """
-        waited = _InDatabase(self._lived)
-        lived, cpu = self._lived(), self._cpu()
+        self._now = now = _InDatabase(self._lived)
+        cpu = self._cpu()
         try:
-            with connection.execute_wrapper(waited):
+            with connection.execute_wrapper(now), watchdog.watching(self):
                 yield
         finally:
-            self._own += max(self._lived() - lived - waited.seconds, self._cpu() - cpu)
+            self._now = None
+            self._own += max(now.own_s(), self._cpu() - cpu)
 
 
 def passes(error: BaseException, watch: Stopwatch) -> bool:
@@ -62,15 +93,23 @@ def passes(error: BaseException, watch: Stopwatch) -> bool:
 
 
 class _InDatabase:
-    """Adds up the time of statements."""
+    """Tells the time of statements from the rest."""
 
     def __init__(self, lived: Callable[[], float]) -> None:
-        self.seconds = 0.0
+        self.inside = False
+        self._seconds = 0.0
         self._lived = lived
+        self._began = lived()
+
+    def own_s(self) -> float:
+        """Return the seconds since it began that no statement took."""
+        return self._lived() - self._began - self._seconds
 
     def __call__(self, execute: Callable[..., Any], *args: Any) -> Any:
         began = self._lived()
+        self.inside = True
         try:
             return execute(*args)
         finally:
-            self.seconds += self._lived() - began
+            self._seconds += self._lived() - began
+            self.inside = False

@@ -1,5 +1,6 @@
 """Parking: one poisoned stream of a lane steps aside, so that the rest goes on."""
 
+import traceback
 from datetime import UTC, datetime
 
 import structlog
@@ -8,7 +9,7 @@ from django.db import transaction
 from events.hubs import claim as claims
 from events.hubs import metrics
 from events.hubs.claim import Claim
-from events.hubs.letters.failing import Failure, died, failure
+from events.hubs.letters.failing import Failure, died, failure, hung
 from events.hubs.letters.schedule import next_retry
 from events.lanes import Lane
 from events.log.read import batch as read_batch
@@ -23,6 +24,11 @@ def park(claim: Claim, error: Exception) -> bool:
     The traceback names places, never the message: that may carry a player's data.
     """
     return _park(claim, failure(claim.hub, error), claim.tries)
+
+
+def park_hung(claim: Claim, stack: traceback.StackSummary) -> bool:
+    """Park the stream of an event at which this claim hung until it was ended."""
+    return _park(claim, hung(claim.hub, stack), claim.tries)
 
 
 def park_exhausted(claim: Claim) -> bool:

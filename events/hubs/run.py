@@ -2,8 +2,10 @@
 
 import random
 import time
+import traceback
 from collections.abc import Sequence
 from enum import Enum
+from functools import partial
 
 import structlog
 from django.db import close_old_connections, connection, transaction
@@ -83,16 +85,12 @@ def step_once(hub: Hub, lane: int) -> Step:
         claim = claims.take(hub.name, lane, BATCH[Lane(lane)], _owed)
         if claim is None:
             return Step.LOST  # somebody has it, perhaps only for a look: see whether work is left
+        watch.on_hang = partial(_settle_hung, claim)
         if claim.exhausted:
             return Step.FAILED if parking.park_exhausted(claim) else Step.LOST
         return _work(hub, claim, watch)
     except StartOver:
-        assert claim is not None
-        if watch.hung:  # others took over while it hung; they may hang as well, and each try counts
-            claims.give_up(claim)
-        else:
-            _take_back(claim)
-        return Step.LOST
+        return _lost(claim, watch)
     except Exception as error:
         if claim is None and not is_transient(error):
             raise
@@ -170,8 +168,37 @@ def _waits_behind(event: LoggedEvent, parked: dict[str, int]) -> bool:
     return version is not None and event.version >= version
 
 
+def _lost(claim: Claim | None, watch: Stopwatch) -> Step:
+    """Let somebody else have it: most often that is nobody's fault."""
+    assert claim is not None
+    if watch.settled:
+        return Step.FAILED
+    if watch.hung:  # others took over while it hung; they may hang as well, and each try counts
+        claims.give_up(claim)
+    else:
+        _take_back(claim)
+    return Step.LOST
+
+
+def _settle_hung(claim: Claim, stack: traceback.StackSummary) -> None:
+    """Count a try that is being ended, and park its event at the last. Called by the watchdog."""
+    metrics.hung.labels(claim.hub, Lane(claim.lane).label).inc()
+    log.error(
+        "hub.hung", hub=claim.hub, lane=Lane(claim.lane).label, partition=claim.partition_id,
+        position=claim.position, tries=claim.tries, alone=claim.alone,
+        where=[f"{place.filename}:{place.lineno} {place.name}" for place in stack],
+    )  # fmt: skip
+    if not claim.alone:
+        claims.isolate(claim, BATCH[Lane(claim.lane)])
+    elif claim.tries < claims.ALONE_TRIES or not parking.park_hung(claim, stack):
+        claims.give_up(claim)
+
+
 def _failed(claim: Claim | None, error: Exception, watch: Stopwatch) -> Step:
     """Sort a fault: transient ones take their try back, poison counts it and is parked at the last."""
+    if watch.settled:
+        close_old_connections()
+        return Step.FAILED
     if passes(error, watch):
         metrics.transient.inc()
         close_old_connections()

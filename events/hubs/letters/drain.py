@@ -9,10 +9,12 @@ retry after it; an event that ends the process is counted like any that fails.
 
 import secrets
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from functools import partial
 
 import structlog
 from django.db import close_old_connections, transaction
@@ -22,7 +24,7 @@ from events.errors import LetterGone, StartOver
 from events.hubs import run as live
 from events.hubs.hanging import Stopwatch, passes
 from events.hubs.letters import counting, waiting
-from events.hubs.letters.failing import Failure, died, failure
+from events.hubs.letters.failing import Failure, died, failure, hung
 from events.hubs.letters.holding import Held, hold
 from events.hubs.letters.schedule import next_retry
 from events.hubs.projection import AfterCommit, Hub, Prepared
@@ -77,6 +79,7 @@ def drain(letter_id: int, seconds: float) -> tuple[Came, int]:
     turn = _begin(letter_id)
     if turn is None:
         return Came.LOST, 0
+    turn.watch.on_hang = partial(_settle_hung, turn)
     came = _work(turn, time.monotonic() + seconds)
     counting.retried.labels(turn.hub.name, came.value).inc()
     return came, turn.events
@@ -132,19 +135,34 @@ def _work(turn: Turn, end: float) -> Came:
             if time.monotonic() >= end:
                 _rest(turn)
                 return Came.WORKED
-    except (StartOver, LetterGone):
-        if turn.watch.hung:
-            return _fail(turn, StartOver())
-        _take_back(turn)
-        return Came.LOST
+    except (StartOver, LetterGone) as error:
+        return _lost(turn, error)
     except Exception as error:  # noqa: BLE001 - poison may raise anything
-        if passes(error, turn.watch):
-            log.warning("letter.transient", hub=turn.hub.name, error=type(error).__name__)
-            close_old_connections()
-            _take_back(turn)
-            return Came.FAULT
-        return _fail(turn, error)
+        return _judge(turn, error)
     return Came.RESOLVED
+
+
+def _lost(turn: Turn, error: Exception) -> Came:
+    """Let somebody else have it, unless it hung: then others took over, and may hang as well."""
+    if turn.watch.settled:
+        return Came.FAILED
+    if turn.watch.hung:
+        return _fail(turn, error)
+    _take_back(turn)
+    return Came.LOST
+
+
+def _judge(turn: Turn, error: Exception) -> Came:
+    """Tell poison from a fault that passes."""
+    if turn.watch.settled:
+        close_old_connections()
+        return Came.FAILED
+    if passes(error, turn.watch):
+        log.warning("letter.transient", hub=turn.hub.name, error=type(error).__name__)
+        close_old_connections()
+        _take_back(turn)
+        return Came.FAULT
+    return _fail(turn, error)
 
 
 def _step(turn: Turn) -> bool:
@@ -242,9 +260,18 @@ def _rest(turn: Turn) -> None:
             letter.save()
 
 
+def _settle_hung(turn: Turn, stack: traceback.StackSummary) -> None:
+    """Record a try that is being ended while it hangs. Called by the watchdog."""
+    _record_failure(turn, hung(turn.hub.name, stack))
+
+
 def _fail(turn: Turn, error: Exception) -> Came:
-    """Record a failure at the event where it now stands; the time of the next retry is noted already."""
-    what = failure(turn.hub.name, error)
+    """Record a failure at the event where it now stands."""
+    return _record_failure(turn, failure(turn.hub.name, error))
+
+
+def _record_failure(turn: Turn, what: Failure) -> Came:
+    """Write down why it failed; the time of the next retry is noted already."""
     try:
         with transaction.atomic(durable=True):
             live.bound()

@@ -5,6 +5,8 @@ import traceback
 from dataclasses import dataclass
 from types import TracebackType
 
+HUNG = "Hung"
+"""The cause of an event whose projection does not come back."""
 DIED = "ProcessEnded"
 """The cause of an event that ended the process that worked on it, each time."""
 
@@ -26,6 +28,17 @@ def failure(hub: str, error: BaseException) -> Failure:
         cause=cause,
         fingerprint=fingerprint(hub, cause, chain),
         traceback="".join(traceback.format_tb(error.__traceback__)),
+    )
+
+
+def hung(hub: str, stack: traceback.StackSummary) -> Failure:
+    """Describe a try that was ended while it hung, by where it stood, from the projection's code inwards.
+
+    The fingerprint takes the outermost place only: what computes for ever stands elsewhere each time.
+    """
+    chain = tuple(f"{place.filename}:{place.name}" for place in stack[:1])
+    return Failure(
+        cause=HUNG, fingerprint=fingerprint(hub, HUNG, chain), traceback="".join(traceback.format_list(stack))
     )
 
 

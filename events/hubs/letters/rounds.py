@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from django.db.models import F
 
 from events.errors import LetterGone, LetterMoved
+from events.hubs import patience
 from events.hubs.letters.drain import Came, drain
 from events.hubs.letters.skipping import skip_one
 from events.models import DeadLetter, RetryRound
@@ -24,9 +25,10 @@ State = RetryRound.State
 
 
 def take_turn(seconds: float) -> bool:
-    """Try one letter of a round that is due; False when none is."""
+    """Try one letter of a round that is due for this process; False when none is."""
     now = datetime.now(UTC)
-    for row in RetryRound.objects.filter(finished=None, next_at__lte=now).order_by("next_at"):
+    due = RetryRound.objects.filter(finished=None, next_at__lte=now - patience.ours().letters)
+    for row in due.order_by("next_at"):
         if _claim(row, now):
             _try_one(row, seconds)
             return True

@@ -8,6 +8,7 @@ import structlog
 from django.db.models import QuerySet
 
 from events.faults import is_transient
+from events.hubs import patience
 from events.hubs.letters import rounds
 from events.hubs.letters.drain import Came, drain
 from events.hubs.registry import hubs
@@ -45,9 +46,12 @@ def _take_due(seconds: float) -> bool:
 
 
 def _due() -> QuerySet[DeadLetter]:
-    """Return what is due. A letter of a hub that no app registers any more waits for somebody."""
+    """Return what is due for this process. A letter of a hub that no app registers any more waits for somebody."""
     return DeadLetter.objects.filter(
-        resolved=None, round=None, next_retry__lte=datetime.now(UTC), hub__in=[hub.name for hub in hubs()]
+        resolved=None,
+        round=None,
+        next_retry__lte=datetime.now(UTC) - patience.ours().letters,
+        hub__in=[hub.name for hub in hubs()],
     )
 
 
