@@ -29,7 +29,7 @@ class Stopwatch:
 
     def __init__(
         self,
-        lived: Callable[[], float] = clock.seconds,
+        lived: Callable[[], float] | None = None,
         cpu: Callable[[], float] = time.thread_time,
         on_hang: Callable[[traceback.StackSummary], None] | None = None,
     ) -> None:
@@ -41,7 +41,7 @@ class Stopwatch:
         self.settled = False
         """Whether the watchdog has settled the try already."""
         self.on_hang = on_hang
-        self._lived = lived
+        self._lived = lived or clock.seconds
         self._cpu = cpu
         self._own = 0.0
         self._now: _InDatabase | None = None

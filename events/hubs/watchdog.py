@@ -41,10 +41,6 @@ class Watched(Protocol):
         """Cut its connection and settle its try; called once, on the watchdog's thread."""
 
 
-class GivenUp(SystemExit):
-    """Raised in a thread that hung, wherever it is by then. Nothing but the end of the thread should catch it."""
-
-
 class Watchdog:
     """Looks at what runs in this process. Started by the first who runs something; a forked child starts its own."""
 
@@ -96,9 +92,7 @@ class Watchdog:
         successor = self._successors.pop(watched.thread, None)
         if successor is not None:
             successor()
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                ctypes.c_ulong(watched.thread), ctypes.py_object(GivenUp)
-            )
+            _raise_in(watched.thread, SystemExit)  # which ends a thread without a word
 
     def _reset(self) -> None:
         self._mutex = threading.Lock()
@@ -119,6 +113,11 @@ class Watchdog:
         while True:
             time.sleep(LOOK_S)
             self.look()
+
+
+def _raise_in(thread: int, error: type[BaseException]) -> None:
+    """Raise an error in a thread as soon as it runs Python again."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(error))
 
 
 def places(frame: FrameType | None) -> traceback.StackSummary:
