@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+import pytest_django
 
 from events.stopping import STOPPING, Stopping
 
@@ -58,6 +59,31 @@ def _tables_are_emptied_quickly() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DatabaseOperations, "sql_flush", sql_flush)
         yield
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> Iterator[None]:  # noqa: ARG001 - pytest-django's, which goes first
+    """Begin with a copy of what an earlier run has migrated."""
+    if BACKEND == "services":
+        yield
+        return
+    from tests import migrated  # noqa: PLC0415 - Django's apps are loaded only now
+
+    with migrated.copied():
+        yield
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_db_setup: None,  # noqa: ARG001 - as above
+    django_db_blocker: pytest_django.DjangoDbBlocker,
+) -> None:
+    """Leave the migrated database for later runs, before any test has written into it."""
+    if BACKEND != "services":
+        from tests import migrated  # noqa: PLC0415 - as above
+
+        with django_db_blocker.unblock():
+            migrated.keep()
 
 
 @pytest.fixture
