@@ -261,6 +261,7 @@ CELERY_BEAT_SCHEDULE = {
     "expire unread notifications": {"task": "notifications.expire", "schedule": 5.0},
     "retry dead letters": {"task": "events.retry_letters", "schedule": 3.0, "options": {"expires": 3.0}},
     "work off replays": {"task": "events.work_replays", "schedule": 3.0, "options": {"expires": 3.0}},
+    "withdraw what came of erased payloads": {"task": "notifications.withdraw", "schedule": 5.0},
     "work off large audiences": {"task": "notifications.fan_out", "schedule": 5.0},
     "bring what is due by other channels": {"task": "notifications.deliver", "schedule": 5.0},
     "end lapsed presence": {"task": "players.sweep_presence", "schedule": 30.0},

@@ -12,11 +12,12 @@ class NotificationsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the room's hub, its bulk work and its channels; its models are there only now."""
-        from events.hubs.needs import register_need  # noqa: PLC0415 - as the docstring says
+        from events.erasing import Companion, register_companion  # noqa: PLC0415 - as the docstring says
+        from events.hubs.needs import register_need  # noqa: PLC0415 - as above
         from events.hubs.registry import register, register_bulk_work  # noqa: PLC0415 - as the docstring says
         from events.replays import job  # noqa: PLC0415 - as above
         from events.retention.sweeping import register_sweeper  # noqa: PLC0415 - as above
-        from notifications import fanout, mentions  # noqa: PLC0415 - as above
+        from notifications import fanout, mentions, withdrawing  # noqa: PLC0415 - as above
         from notifications.delivery import registry  # noqa: PLC0415 - as above
         from notifications.delivery.channels.webhook import WebhookChannel  # noqa: PLC0415 - as above
         from notifications.hubs import DECISIONS  # noqa: PLC0415 - as above
@@ -36,3 +37,10 @@ class NotificationsConfig(AppConfig):
             register_sweeper(sweeper)
         register_bulk_work("fan-out", fanout.work_for)
         register_bulk_work("expiry", expiry.work_for)
+        register_bulk_work("withdrawals", withdrawing.work_for)
+        register_companion(
+            "notifications",
+            Companion(
+                noun=("notification", "notifications"), count=withdrawing.came_of, begin=withdrawing.begin
+            ),
+        )

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from notifications import fanout
+from notifications import fanout, withdrawing
 from notifications.delivery import hints, turns
 from notifications.inbox import expiry
 
@@ -21,6 +21,12 @@ def fan_out() -> None:
 def expire() -> None:
     """Take what has expired unread out of inboxes, for about two seconds."""
     expiry.work_for(TURN_S)
+
+
+@shared_task(name="notifications.withdraw", ignore_result=True)
+def withdraw() -> None:
+    """Withdraw what was said from erased payloads, for about two seconds."""
+    withdrawing.work_for(TURN_S)
 
 
 @shared_task(name="notifications.deliver", ignore_result=True)

@@ -11,14 +11,27 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget, UnfoldBooleanWidget
 
 from events.admin.cells import address_of, page_of
 
 REASON_MAX = 200
 
-Pull = Callable[[Sequence[Any], str, str], int]
-"""Takes rows, who did it and why; returns how many it has changed."""
+Pull = Callable[..., int]
+"""Takes rows, who did it and why, and the names of the extras that were ticked where the lever has some.
+
+Returns how many rows it has changed.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extra:
+    """Something more that may be done with it, where it is ticked."""
+
+    name: str
+    label: str
+    help: str
+    done: str  # a sentence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +44,7 @@ class Lever:
     warning: str  # what will happen, in a sentence or two
     pull: Pull
     final: bool = False  # cannot be taken back: the count must be typed
+    extras: tuple[Extra, ...] = ()
 
     def counted(self, count: int) -> str:
         """Return the count with its noun."""
@@ -56,6 +70,10 @@ class Confirmation(forms.Form):
                 widget=UnfoldAdminIntegerFieldWidget(),
                 help_text=f"Type {count} to confirm.",
             )
+        for extra in lever.extras:
+            self.fields[extra.name] = forms.BooleanField(
+                required=False, label=extra.label, help_text=extra.help, widget=UnfoldBooleanWidget()
+            )
 
     def clean_count(self) -> int:
         """Refuse any other number."""
@@ -71,7 +89,8 @@ def ask(
     asked = "confirmed" in request.POST
     form = Confirmation(lever, len(rows), request.POST if asked else None)
     if asked and form.is_valid():
-        _do(request, rows, lever, form.cleaned_data["reason"])
+        ticked = [extra for extra in lever.extras if form.cleaned_data[extra.name]]
+        _do(request, rows, lever, form.cleaned_data["reason"], ticked)
         return None
     context = {
         **model_admin.admin_site.each_context(request),
@@ -96,12 +115,16 @@ def ask_about_one(model_admin: Any, request: HttpRequest, row: Any, lever: Lever
     return ask(model_admin, request, [row], lever, page_of(row)) or HttpResponseRedirect(page_of(row))
 
 
-def _do(request: HttpRequest, rows: Sequence[Any], lever: Lever, reason: str) -> None:
+def _do(
+    request: HttpRequest, rows: Sequence[Any], lever: Lever, reason: str, ticked: Sequence[Extra]
+) -> None:
+    asked = ([extra.name for extra in ticked],) if lever.extras else ()
     with transaction.atomic():
-        count = lever.pull(rows, request.user.get_username(), reason)
+        count = lever.pull(rows, request.user.get_username(), reason, *asked)
         LogEntry.objects.log_actions(
             cast("int", request.user.pk), rows, CHANGE, f"{lever.done}: {reason}", single_object=False
         )
     unchanged = len(rows) - count
     beside = f" {unchanged} had been so before." if unchanged else ""
-    messages.success(request, f"{lever.done} {lever.counted(count)}.{beside}")
+    more = "".join(f" {extra.done}" for extra in ticked)
+    messages.success(request, f"{lever.done} {lever.counted(count)}.{beside}{more}")

@@ -1,6 +1,7 @@
 """The log, read-only, and what waits to get into it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -13,7 +14,7 @@ from unfold.decorators import action, display
 
 from events import erasing
 from events.admin.cells import EMPTY, Cell, ago, at, beside, code, indented, link_to, list_of, mono, page_of
-from events.admin.confirming import Lever, ask_about_one
+from events.admin.confirming import Extra, Lever, ask_about_one
 from events.admin.filters import ExactText, Until
 from events.admin.finding import find
 from events.admin.lists import LargeTable, ReadOnlyAdmin, asked_games, asked_text
@@ -30,11 +31,28 @@ ERASE_PAYLOAD = Lever(
     done="Erased the payload of",
     noun=("event", "events"),
     warning="The event's data is removed from the log for good, and what a profile was folded from it goes with it."
-    " Its place, its type and the chain of digests stay. Notifications and decisions that came of it keep what"
-    " they say, and so do files that the log was exported to. This cannot be taken back.",
-    pull=lambda rows, by, reason: erasing.erase([row.pk for row in rows], by, reason),
+    " Its place, its type and the chain of digests stay. Decisions that came of it keep the values that"
+    " they compared, notifications keep what they say unless you withdraw them too, and so do files that the log was"
+    " exported to. This cannot be taken back.",
+    pull=lambda rows, by, reason, together=(): erasing.erase([row.pk for row in rows], by, reason, together),
     final=True,
 )
+
+
+def _with_companions(lever: Lever, event: Event) -> Lever:
+    """Offer what other rooms have made of the event to go with its payload, each with its count."""
+    found = [(name, each, each.count([event.pk])) for name, each in erasing.companions().items()]
+    return replace(lever, extras=tuple(_extra(name, each, count) for name, each, count in found if count))
+
+
+def _extra(name: str, companion: erasing.Companion, count: int) -> Extra:
+    counted = f"{count} {companion.noun[count != 1]}"
+    return Extra(
+        name=name,
+        label=f"Withdraw the {counted} that came of it as well",
+        help="Devices take them away within seconds, unread counts fall, and their words are gone for good.",
+        done=f"What came of it ({counted}) is withdrawn within seconds.",
+    )
 
 
 class TypeFilter(ExactText):
@@ -95,7 +113,8 @@ class EventAdmin(LargeTable, ReadOnlyAdmin):
         """Take this event's payload out of the log."""
         event = self.get_object(request, object_id)
         try:
-            return ask_about_one(self, request, event, ERASE_PAYLOAD)
+            lever = _with_companions(ERASE_PAYLOAD, event) if event else ERASE_PAYLOAD
+            return ask_about_one(self, request, event, lever)
         except StillNeeded as error:
             messages.error(request, f"{error}.")
             return HttpResponseRedirect(page_of(event))

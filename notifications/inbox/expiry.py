@@ -11,7 +11,8 @@ from django.db.models import QuerySet
 from events.faults import is_transient
 from events.hubs.run import bound
 from notifications import ledger
-from notifications.inbox.states import counts_as_unread, item_of
+from notifications.inbox.going import go, written
+from notifications.inbox.states import counts_as_unread
 from notifications.ledger import Account
 from notifications.models import Notification
 from notifications.models.inbox import Gone
@@ -68,16 +69,11 @@ def _due(now: datetime) -> "QuerySet[Notification]":
 
 
 def _expire(due: Iterable[Notification], accounts: dict[int, Account], now: datetime) -> list[Change]:
-    rows = sorted(due, key=lambda row: (row.player_id, row.seq))
+    rows = list(due)
+    unread = [row for row in rows if counts_as_unread(row, accounts[row.player_id])]
+    go(unread, accounts, Gone.EXPIRED, now)
     for row in rows:
-        account = accounts[row.player_id]
-        if counts_as_unread(row, account):
-            account.unread -= 1
-            row.gone, row.gone_at, row.seq = Gone.EXPIRED, now, account.raise_head()
-            account.items[row.uid] = item_of(row)
-        else:
-            row.read = account.read_at or now
+        if not row.gone:
+            row.read = accounts[row.player_id].read_at or now
     Notification.objects.bulk_update(rows, ["gone", "gone_at", "seq", "read"])
-    changed = {player: each for player, each in accounts.items() if each.head != each.began}
-    ledger.write(changed)
-    return [change for account in changed.values() if (change := account.change(now))]
+    return written(accounts, now)

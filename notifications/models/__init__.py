@@ -5,6 +5,7 @@ from notifications.models.decisions import Decision, FanOut
 from notifications.models.deliveries import Delivery, Outlet, WebhookEndpoint
 from notifications.models.inbox import Notification
 from notifications.models.rules import Rule, RuleRevision, RuleTemplate
+from notifications.models.withdrawals import Withdrawal
 
 __all__ = [
     "Announcement",
@@ -18,4 +19,5 @@ __all__ = [
     "RuleRevision",
     "RuleTemplate",
     "WebhookEndpoint",
+    "Withdrawal",
 ]

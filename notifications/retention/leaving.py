@@ -14,7 +14,8 @@ from django.db.models import F
 
 from events.hubs.projection import AfterCommit
 from notifications import ledger
-from notifications.inbox.states import counts_as_unread, item_of
+from notifications.inbox.going import go, written
+from notifications.inbox.states import counts_as_unread
 from notifications.ledger import Account
 from notifications.models import Notification
 from notifications.models.inbox import Gone
@@ -30,15 +31,9 @@ def leave(pks: Sequence[int], now: datetime) -> tuple[int, AfterCommit | None]:
     """Take these out of their inboxes, where they are in one; return how many were, and the push."""
     rows, accounts = _locked(pks)
     going = [row for row in rows if shown(row, now) or counts_as_unread(row, accounts[row.player_id])]
-    for row in sorted(going, key=lambda each: (each.player_id, each.seq)):
-        account = accounts[row.player_id]
-        account.unread -= counts_as_unread(row, account)
-        row.gone, row.gone_at, row.seq = Gone.EXPIRED, now, account.raise_head()
-        account.items[row.uid] = item_of(row)
+    go(going, accounts, Gone.EXPIRED, now)
     Notification.objects.bulk_update(going, ["gone", "gone_at", "seq"])
-    changed = {player: each for player, each in accounts.items() if each.head != each.began}
-    ledger.write(changed)
-    changes = [change for account in changed.values() if (change := account.change(now))]
+    changes = written(accounts, now)
     return len(going), partial(publish, changes) if changes else None
 
 
