@@ -21,6 +21,7 @@ def _nothing_stays_in_the_process() -> Iterator[None]:
     from events.hubs import patience, sampling  # noqa: PLC0415 - as above
     from events.log import partitions  # noqa: PLC0415 - as above
     from events.log.appending import committer  # noqa: PLC0415 - as above
+    from events.replays import hold  # noqa: PLC0415 - as above
     from notifications import rulebook  # noqa: PLC0415 - as above
     from notifications.delivery import outlets  # noqa: PLC0415 - as above
     from players import known, origins, tokens  # noqa: PLC0415 - as above
@@ -41,6 +42,7 @@ def _nothing_stays_in_the_process() -> Iterator[None]:
         origins,
         tokens,
         outlets,
+        hold,
     ):
         remembering.forget()
 

@@ -13,6 +13,9 @@ class Stepped:
 
     read: int  # events read from the log: what the rate limit counts
     over: bool  # nothing is left
+    held_since: float | None = (
+        None  # when its first checkpoint was locked, by the clock of ``events.replays.hold``
+    )
     after_commit: Callable[[], None] | None = None
 
 

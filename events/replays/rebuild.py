@@ -7,7 +7,6 @@ healthy one costs no writes. A stream of more than a page of events is done in p
 first, page by page; what is true at present with the last page, under the lock.
 """
 
-import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,6 +18,7 @@ from events.faults import is_transient
 from events.log.logged import LoggedEvent
 from events.log.replaying import stream_after
 from events.models import Replay
+from events.replays import hold
 from events.replays.fold import Fold, fold_of, folds
 from events.replays.job import Job, Stepped
 from events.replays.pace import at_once
@@ -72,15 +72,16 @@ class Rebuild(Job):
         if prepared is None:
             return Stepped(read=0, over=True)
         hub, fold = fold_of(replay.target)
-        read = prepared.walked
+        read, since = prepared.walked, None
         if prepared.todo:
             standing = hold_checkpoints(hub, prepared.partition_id, [each.stream for each in prepared.todo])
+            since = hold.clock()
             if hub.lock:
                 hub.lock(frozenset(prepared.owners.values()))
             read += _Bench(replay, fold, standing, prepared).work()
         else:
             go_past(replay, prepared)
-        return Stepped(read=read, over=False)
+        return Stepped(read=read, over=False, held_since=since)
 
 
 @dataclass(kw_only=True)
@@ -102,7 +103,7 @@ class _Bench:
 
     def work(self) -> int:
         """Fold stream after stream until the time is over; return how many events were read."""
-        end, read = time.monotonic() + HOLD_S, 0
+        end, read = hold.clock() + HOLD_S, 0
         for todo in self.plan.todo:
             folded = self._attempt(todo)
             read += folded.read
@@ -111,7 +112,7 @@ class _Bench:
                 return read
             self.replay.streams += 1
             leave(self.replay, self.plan, todo)
-            if time.monotonic() >= end and todo is not self.plan.todo[-1]:
+            if hold.clock() >= end and todo is not self.plan.todo[-1]:
                 return read
         go_past(self.replay, self.plan)
         return read
@@ -149,7 +150,7 @@ class _Bench:
         fold, replay = self.fold, self.replay
         owner = self.plan.owners[todo.stream]
         version, state = self._from(todo, owner)
-        size = at_once(replay, PAGE)
+        size = at_once(replay, hold.fitting(replay, PAGE))
         found = stream_after(replay.game_id, todo.stream, version, size + 1, fold.types)
         page, over = found[:size], len(found) <= size
         wanted: dict[int, Any] = {}

@@ -16,6 +16,7 @@ from events.log.replaying import Place, has_any, is_known_earlier, places, strea
 from events.log.rows import event_pk
 from events.models import Replay
 from events.replays.fold import Fold
+from events.replays.hold import fitting
 from events.replays.pace import at_once
 
 WALKED = 400
@@ -125,10 +126,11 @@ def _news(
 ) -> tuple[list[Todo], int, int]:
     """Return the streams that begin among these places, how many places that takes, and where it ends."""
     after, _ = replay.bounds[str(partition_id)]
+    most = fitting(replay, STREAMS)
     todo: dict[str, Todo] = {}
     offset = after
     for count, place in enumerate(seen):
-        if len(todo) >= STREAMS:
+        if len(todo) >= most:
             return list(todo.values()), count, offset
         if place.stream not in todo and (fold.types is None or place.type.startswith(fold.types)):
             known = is_known_earlier(replay.game_id, place, after + 1, hub.lanes, fold.types)

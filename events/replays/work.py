@@ -14,7 +14,7 @@ from events.faults import is_transient
 from events.hubs.run import bound
 from events.models import Replay
 from events.models.replays import OPEN, ReplayState
-from events.replays import pace
+from events.replays import hold, pace
 from events.replays.job import Stepped, job_of
 
 SHARE_S = 0.1
@@ -58,17 +58,19 @@ def step(replay: Replay) -> bool:
     prepared = job.prepare(replay)
     with transaction.atomic(durable=True):
         bound()
-        if not hold(replay):
+        if not take(replay):
             return False
         stepped = job.work(replay, prepared)
         _finish_step(replay, stepped)
+    if stepped.held_since is not None:
+        hold.measured(replay, stepped.held_since)
     read.labels(replay.kind).inc(stepped.read)
     if stepped.after_commit:
         stepped.after_commit()
     return True
 
 
-def hold(replay: Replay) -> bool:
+def take(replay: Replay) -> bool:
     """Lock the row; False when it has moved, was stopped or is held."""
     rows = Replay.objects.filter(pk=replay.pk, turn=replay.turn, state__in=OPEN)
     if connection.features.has_select_for_update_skip_locked:

@@ -14,7 +14,7 @@ from events.errors import ReplayRefused
 from events.hubs.projection import AfterCommit
 from events.models import Replay
 from events.models.replays import ReplayState
-from events.replays import control
+from events.replays import control, hold
 from events.replays.job import Job, Stepped
 from events.replays.places import bounds_between, length, reached, spot_of
 from events.replays.standing import hold_checkpoints
@@ -56,7 +56,7 @@ class DecideMissed(Job):
         """Note what was judged, or decide."""
         if prepared is None:
             return Stepped(read=0, over=True)
-        after = None
+        after = since = None
         if prepared.projection is not None:
             if not Rule.objects.filter(pk=replay.options["rule"], enabled=True).exists():
                 control.pause_itself(replay, "the rule was switched off")
@@ -64,13 +64,14 @@ class DecideMissed(Job):
             old = too_old(replace(prepared, events=prepared.decided), hold=True)
             streams = {event.stream for event in prepared.decided}
             standing = hold_checkpoints(DECISIONS, prepared.partition_id, streams)
+            since = hold.clock()
             if old or not all(map(standing.has_applied, prepared.decided)):
                 return Stepped(read=1, over=False)  # parked, skipped or set back meanwhile: look again
             after = _decide(prepared)
         replay.events += len(prepared.events)
         replay.result = {**replay.result, **prepared.tally.stored()}
         go_on(replay, prepared)
-        return Stepped(read=max(1, len(prepared.events)), over=False, after_commit=after)
+        return Stepped(read=max(1, len(prepared.events)), over=False, after_commit=after, held_since=since)
 
 
 def start_trial(

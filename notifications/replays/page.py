@@ -8,6 +8,7 @@ from events.hubs.projection import Prepared
 from events.log.logged import LoggedEvent
 from events.log.replaying import Moment, moment_before, of_type
 from events.models import Replay
+from events.replays.hold import fitting
 from events.replays.pace import at_once
 from events.replays.standing import look_at_checkpoints
 from notifications.hubs import DECISIONS
@@ -42,7 +43,7 @@ def next_page(replay: Replay, event_type: str) -> Page | None:
     for partition, (after, through) in replay.bounds.items():
         if replay.cursor.get("offsets", {}).get(partition, after) >= through:
             continue
-        limit = at_once(replay, EVENTS)
+        limit = at_once(replay, fitting(replay, EVENTS))
         events = of_type(
             game_id=replay.game_id, type=event_type, partition_id=int(partition), span=(after, through),
             after=_moment(replay, partition, after), limit=limit,
