@@ -42,6 +42,12 @@ class Killed(BaseException):
     """The process ends here."""
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks waits for all of it, on however slow a machine."""
+    monkeypatch.setattr(withdrawing, "AT_ONCE_S", 60.0)
+
+
 @pytest.fixture
 def game() -> Game:
     """Alice has reached three levels, and each was told."""
