@@ -3,12 +3,20 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from events.log.appending import OWN_SOURCE
 from events.snapshots import snapshot
 from events.verifying import rows
+from notifications.hubs import DECISIONS
 from players.verifying import ranges
 
 _COUNTED = """
-SELECT p.key, p.head, p.number, p.unread, p.decisions, p.erased IS NOT NULL, p.removed, p.decisions_removed,
+SELECT p.key, p.head, p.number, p.unread, p.decisions, p.erased IS NOT NULL, p.erased IS NOT NULL AND EXISTS (
+  SELECT 1 FROM events_event e
+  JOIN events_checkpoint c ON c.hub = %s AND c.partition_id = e.partition_id AND c.lane = e.lane
+  WHERE e.game_id = p.game_id AND e.source = %s AND e.event_id = 'erase:' || p.id AND e."offset" <= c.position
+  AND NOT EXISTS (SELECT 1 FROM events_deadletter l WHERE l.hub = c.hub AND l.partition_id = c.partition_id
+   AND l.lane = c.lane AND l.stream = e.stream AND l.resolved IS NULL)),
+ p.removed, p.decisions_removed,
  coalesce(n.count, 0), coalesce(n.different, 0), coalesce(n.last, 0), coalesce(n.newest, 0), coalesce(n.unread, 0),
  coalesce(n.foreign_rows, 0), coalesce(d.count, 0), coalesce(d.different, 0), coalesce(d.last, 0), coalesce(r.newest, 0)
 FROM players_player p
@@ -45,6 +53,7 @@ class _Counted(NamedTuple):
     unread: int
     decisions: int
     erased: bool
+    forgotten: bool  # the hub has been at the erasure, and has removed what they had
     removed: int  # by retention
     decisions_removed: int  # by retention
     had: int
@@ -64,7 +73,9 @@ def inboxes(game_id: int) -> Iterator[str]:
     for first, last in ranges(game_id):
         span = (first, last)
         with snapshot():
-            counted = rows(_COUNTED, [*span, game_id, *span, *span, game_id, *span])
+            counted = rows(
+                _COUNTED, [DECISIONS.name, OWN_SOURCE, *span, game_id, *span, *span, game_id, *span]
+            )
             twice = rows(_TWICE, [*span * 4, game_id])
         for row in counted:
             yield from _player(_Counted(*row))
@@ -83,7 +94,7 @@ def _player(row: _Counted) -> Iterator[str]:
 
 def _numbers(row: _Counted) -> Iterator[str]:
     if row.erased:
-        if row.had:
+        if row.forgotten and row.had:
             yield f"was erased, and has {row.had} notifications"
         return
     if row.numbers != row.had:

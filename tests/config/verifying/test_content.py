@@ -9,7 +9,7 @@ import pytest
 import time_machine
 from django.core.management import call_command
 
-from events import erasing
+from events import erasing, outbox
 from events.hubs.letters import work as letters
 from events.hubs.letters.skipping import skip_one
 from events.hubs.projection import AfterCommit, Prepared
@@ -77,6 +77,16 @@ def test_a_player_forgotten_with_all_that_was_said_about_them(game: Game) -> Non
         pass
     assert not Event.objects.filter(game=game, stream="alice", data__isnull=False).exists()
     content(game)
+
+
+def test_a_player_who_is_just_being_forgotten(game: Game) -> None:
+    erase(player(game, "alice"))
+    content(game)  # the log does not know of it yet
+    outbox.flush()
+    content(game)  # no hub has been there yet
+    hubs_catch_up()
+    content(game)
+    assert not Notification.objects.filter(game=game, player__key="alice").exists()
 
 
 def test_retention_by_age_of_everything_that_has_an_age(game: Game) -> None:
