@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('events', '0013_exports'),
-        ('notifications', '0004_delivery_screens'),
+        ('notifications', '0005_open_deliveries'),
     ]
 
     operations = [
