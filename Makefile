@@ -8,11 +8,11 @@ PORT ?= 8000
 RUN_STAMP := $(VENV)/.installed-run
 TEST_STAMP := $(VENV)/.installed-test
 
-.PHONY: help run test lint guards chaos
+.PHONY: help run test lint guards chaos chaos-short
 .DEFAULT_GOAL := help
 
 help: ## say what there is
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/'
 
 run: $(RUN_STAMP) ## serve the demo and the console at http://127.0.0.1:8000 (PORT=, CLARION_DATA=)
 	@exec $(BIN)/python manage.py up --port $(PORT)
@@ -25,6 +25,9 @@ lint: $(TEST_STAMP) ## style, types and architecture only
 
 chaos: $(TEST_STAMP) ## break everything under load for 20 minutes and write docs/chaos.md (CHAOS_SEED=)
 	@$(BIN)/python -m tests.chaos.report
+
+chaos-short: $(TEST_STAMP) ## the short form of every scenario: some ten minutes, no report
+	@$(BIN)/python tests/run.py --only chaos
 
 guards: $(TEST_STAMP) ## break each promise on purpose and see its test fail
 	@$(BIN)/python tests/guards/run.py

@@ -1,7 +1,7 @@
 """Runs every check that this machine can run, and says which it could not run and why.
 
 Called by ``make test``. ``CLARION_TEST_SERVICES=1`` adds PostgreSQL, Redis and RabbitMQ;
-with ``CI=true`` whatever cannot be reached is a failure.
+with ``CI=true`` whatever cannot be reached is a failure. The stages in ``APART`` run only by their name.
 """
 
 import argparse
@@ -53,7 +53,7 @@ def main() -> int:
     wanted = parser.parse_args().only
     tally = Tally()
     for name, stage in STAGES:
-        if not wanted or name in wanted:
+        if name in wanted if wanted else name not in APART:
             print(f"\n== {name}", flush=True)
             stage(tally)
     return _report(tally)
@@ -112,13 +112,20 @@ def browser(tally: Tally) -> None:
     _pytest(tally, "browser", [], DJANGO_ALLOW_ASYNC_UNSAFE="1")
 
 
+def chaos(tally: Tally) -> None:
+    """The short form of every scenario of the chaos suite, on servers of its own."""
+    _pytest(tally, "chaos", ["-p", "no:xdist"], CLARION_TEST_BACKEND="services", CHAOS_FORM="short")
+
+
 STAGES: Sequence[tuple[str, Callable[[Tally], None]]] = (
     ("lint", lint),
     ("embedded", embedded),
     ("services", services),
     ("javascript", javascript),
     ("browser", browser),
+    ("chaos", chaos),
 )
+APART = ("chaos",)
 
 
 def _check(tally: Tally, name: str, command: Sequence[str | Path]) -> None:
