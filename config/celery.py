@@ -68,7 +68,8 @@ def _drain_by_age(**_: Any) -> None:
 def _child_begins(**_: Any) -> None:
     from config import workers  # noqa: PLC0415 - as above
 
-    workers.child_begins()
+    if settings.CLARION_ENTRY != "up":  # its worker is a thread, and has no children
+        workers.child_begins()
 
 
 @task_prerun.connect

@@ -8,6 +8,7 @@ import sys
 from functools import partial
 from typing import Any, cast
 
+import structlog
 from daphne.cli import CommandLineInterface
 from daphne.server import Server
 from twisted.internet import defer, reactor
@@ -26,6 +27,9 @@ LEAVE_S = 29.0
 BACKLOG_MAX = 10_000
 BESIDE_S = 2.0
 """So long what drains lanes beside the server may take for its last batch, which it had since the signal."""
+
+
+log = structlog.get_logger(__name__)
 
 
 class DrainingServer(Server):  # type: ignore[misc] # daphne ships no types
@@ -73,7 +77,7 @@ class DrainingServer(Server):  # type: ignore[misc] # daphne ships no types
         at_once_when_told_again()
         Deadline(self._leave_s).begin()
         drain = Drain(self, delay_s=settings.CLARION_DRAIN_DELAY, finish_s=self._finish_s)
-        return defer.Deferred.fromFuture(asyncio.ensure_future(drain.run()))
+        return defer.Deferred.fromFuture(asyncio.ensure_future(_logged(drain)))
 
     @property
     def listened(self) -> bool:
@@ -100,6 +104,14 @@ class CommandLine(CommandLineInterface):  # type: ignore[misc] # as above
     """Daphne's command line with our server."""
 
     server_class = DrainingServer
+
+
+async def _logged(drain: Drain) -> None:
+    """Say what went wrong: Twisted's log leads nowhere, and the process ends after this."""
+    try:
+        await drain.run()
+    except Exception:
+        log.exception("drain.failed")
 
 
 def _send_whole(protocol: Any, *args: Any, **options: Any) -> None:

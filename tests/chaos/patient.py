@@ -9,7 +9,8 @@ import httpx
 
 from tests.chaos.load import ANSWER_S
 
-CLIENTS = 8
+CLIENTS = 4
+"""Each keeps one of a gateway's ten database connections while it is answered."""
 NEVER = "0:999999999"
 """A place that no log comes to: whoever asks for a profile of then is answered after 2 s that it is not there yet."""
 
