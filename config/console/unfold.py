@@ -87,6 +87,8 @@ UNFOLD: dict[str, Any] = {
                     _item("Decisions", "gavel", "notifications_decision"),
                     _item("Notifications", "notifications", "notifications_notification"),
                     _item("Announcements", "campaign", "notifications_announcement"),
+                    _item("Deliveries", "outgoing_mail", "notifications_delivery"),
+                    _item("Webhook endpoints", "webhook", "notifications_webhookendpoint"),
                 ],
             },
             {

@@ -45,6 +45,7 @@ class Lever:
     pull: Pull
     final: bool = False  # cannot be taken back: the count must be typed
     extras: tuple[Extra, ...] = ()
+    unchanged: str = "had been so before."  # what is said of rows that the pull has left as they were
 
     def counted(self, count: int) -> str:
         """Return the count with its noun."""
@@ -125,6 +126,6 @@ def _do(
             cast("int", request.user.pk), rows, CHANGE, f"{lever.done}: {reason}", single_object=False
         )
     unchanged = len(rows) - count
-    beside = f" {unchanged} had been so before." if unchanged else ""
+    beside = f" {unchanged} {lever.unchanged}" if unchanged else ""
     more = "".join(f" {extra.done}" for extra in ticked)
     messages.success(request, f"{lever.done} {lever.counted(count)}.{beside}{more}")

@@ -109,6 +109,9 @@ class ApiKeyAdmin(ConsoleAdmin):
         context = {
             **self.admin_site.each_context(request),
             "title": f"The key {obj.name}",
+            "whose": obj.name,
+            "kept": "Clarion keeps only its hash.",
+            "use": "admin/console/secret_key.html",
             "key": obj,
             "scopes": [(scope, SCOPES.get(scope, "")) for scope in obj.scopes],
             "secret": vars(obj)["secret"],

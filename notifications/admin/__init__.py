@@ -1,8 +1,28 @@
 """The notifications room in the operations console."""
 
-from notifications.admin import decisions, fanouts, inbox, links, missed, revisions, rules
+from notifications.admin import (
+    decisions,
+    deliveries,
+    endpoints,
+    fanouts,
+    inbox,
+    links,
+    missed,
+    revisions,
+    rules,
+)
 
 links.add()
 missed.add_reports()
 
-__all__ = ["decisions", "fanouts", "inbox", "links", "missed", "revisions", "rules"]
+__all__ = [
+    "decisions",
+    "deliveries",
+    "endpoints",
+    "fanouts",
+    "inbox",
+    "links",
+    "missed",
+    "revisions",
+    "rules",
+]

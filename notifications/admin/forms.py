@@ -8,11 +8,15 @@ from django.core.exceptions import ValidationError
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.forms import PaginationInlineFormSet
-from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from events.admin.fields import Lines
 from events.models import EventType
-from notifications.admin import problems
+from notifications.admin import channels, problems
 from notifications.engine import EventView
 from notifications.models import Rule, RuleTemplate
 from players.locales import LocaleInvalid, normalise_locale
@@ -56,6 +60,13 @@ class RuleForm(forms.ModelForm):
     audience_players = Lines(
         required=False, label="Players", help_text="Players' ids, one on each line; at most 10,000."
     )
+    channels = forms.MultipleChoiceField(
+        required=False,
+        label="Also by",
+        widget=UnfoldAdminCheckboxSelectMultipleWidget(),
+        help_text="The inbox and connected devices have it in any case. A channel that fails is tried again for a"
+        " day, or until the notification expires or is read: see Deliveries.",
+    )
     based_on = forms.IntegerField(required=False, widget=forms.HiddenInput())
     """The revision that was shown, so that nobody overwrites what they have not seen."""
 
@@ -63,7 +74,7 @@ class RuleForm(forms.ModelForm):
         model = Rule
         fields: ClassVar = [
             "game", "slug", "description", "enabled", "event_type", "condition", "audience_kind", "audience_path",
-            "audience_players", "notification_class", "category", "ttl_s", "default_locale",
+            "audience_players", "notification_class", "category", "ttl_s", "default_locale", "channels",
         ]  # fmt: skip
         labels: ClassVar = {
             "audience_kind": "Players are",
@@ -86,6 +97,13 @@ class RuleForm(forms.ModelForm):
     previewing = False
     """Set for a preview, which saves nothing and may therefore be late."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Offer the channels that there are."""
+        super().__init__(*args, **kwargs)
+        if "channels" in self.fields:  # not where nothing is edited
+            offered = channels.offered(self.instance.channels)
+            self.fields["channels"].choices = offered  # type: ignore[attr-defined] # a MultipleChoiceField
+
     def clean_default_locale(self) -> str:
         """Store it as BCP 47 writes it."""
         return a_locale(self.cleaned_data["default_locale"])
@@ -95,8 +113,11 @@ class RuleForm(forms.ModelForm):
         return self.cleaned_data["audience_path"].strip() or "data.player_id"
 
     def clean(self) -> dict[str, Any]:
-        """Refuse to overwrite what somebody else has saved meanwhile."""
+        """Refuse channels that lead nowhere, and to overwrite what somebody else has saved meanwhile."""
         cleaned = super().clean() or {}
+        game = self.instance.game_id or getattr(cleaned.get("game"), "pk", None)
+        for sentence in channels.missing(game, cleaned.get("channels", [])) if game else []:
+            self.add_error("channels", sentence)
         if self.instance.pk and not self.previewing:
             rows = Rule.objects.select_for_update(of=("self",)).select_related("revision__author")
             now = rows.get(pk=self.instance.pk)

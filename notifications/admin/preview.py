@@ -13,10 +13,10 @@ from events.admin.cells import indented, json_text
 from events.admin.fields import JSONArea
 from events.models import Event
 from notifications import engine, rulebook
-from notifications.admin import problems
+from notifications.admin import channels, problems
 from notifications.admin.reasons import steps
 from notifications.decisions.views import player_views
-from notifications.engine import EventView, PlayerView, RuleInvalid
+from notifications.engine import Content, EventView, PlayerView, RuleInvalid
 from notifications.models import Rule
 from players.locales import LocaleInvalid, normalise_locale
 from players.models import Player
@@ -157,7 +157,17 @@ def _tried(request: HttpRequest, draft: Draft, data: Any) -> dict[str, Any]:
         "verdict": shown.decision,
         "steps": steps(shown.decision.gates, engine.explain(shown.decision), facts),
         "contents": sorted(shown.contents.items()),
+        **_roads(draft, shown.decision.content),
     }
+
+
+def _roads(draft: Draft, content: Content | None) -> dict[str, Any]:
+    """Return by which ways it would go, and by which it would not although the rule says so."""
+    if content is None:
+        return {}
+    game_id = draft.rule.game_id
+    off = channels.switched_off(game_id, content.channels)
+    return {"roads": channels.roads(game_id, content.class_, content.channels), "closed_roads": off}
 
 
 def _player(request: HttpRequest, game_id: int, reached: Sequence[str]) -> PlayerView:

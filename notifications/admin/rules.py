@@ -19,7 +19,7 @@ from events.admin.filters import ExactText
 from events.admin.lists import ConsoleAdmin
 from events.models import Event, Game
 from notifications import editing, rulebook
-from notifications.admin import missed, problems, wording
+from notifications.admin import channels, missed, problems, wording
 from notifications.admin.forms import RuleForm, TemplateForm, TemplateFormSet
 from notifications.admin.preview import preview
 from notifications.models import Decision, Rule, RuleRevision, RuleTemplate
@@ -105,6 +105,7 @@ class RuleAdmin(ConsoleAdmin):
         ("When", {"fields": ("event_type", "condition")}),
         ("Whom", {"fields": ("audience_kind", "audience_path", "audience_players")}),
         ("What", {"fields": ("notification_class", "ttl_s", "category", "default_locale")}),
+        ("By what", {"fields": ("channels",)}),
     )
 
     def get_fieldsets(self, request: HttpRequest, obj: Rule | None = None) -> tuple[Any, ...]:
@@ -181,6 +182,8 @@ class RuleAdmin(ConsoleAdmin):
         else:
             said = wording.changes(before.definition if before else None, revision.definition)
             messages.success(request, f"Revision {revision.number} decides from now on. {' '.join(said)}")
+        for sentence in channels.switched_off(rule.game_id, rule.channels):
+            messages.warning(request, sentence)
         kind = problems.sample_of(rule)
         if kind is None or kind.sample is None:
             messages.warning(

@@ -54,6 +54,10 @@ class Channel:
 
     name: ClassVar[str]
     """Lower case, at most 20 characters; stored with each delivery and named by rules."""
+    about: ClassVar[str]
+    """How it brings things, for staff who choose channels: a few words."""
+    set_up_under: ClassVar[str] = ""
+    """The screen of the console on which a game sets it up."""
 
     def route(self, game_id: int) -> Mapping[str, Any] | None:
         """Return where a game's letters go now, or None where the channel is not set up or switched off.

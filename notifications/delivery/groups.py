@@ -61,7 +61,7 @@ def count(group: Group) -> int:
 def faults(game_id: int, channel: str) -> list[Fault]:
     """Return what the dead deliveries of an outlet ended with, the most frequent first."""
     found = []
-    for error in _errors(game_id, channel):
+    for error in errors(game_id, channel):
         group = Group(game_id=game_id, channel=channel, state=State.DEAD, error=error)
         newest = members(group).order_by("-id").first()
         if newest is not None:
@@ -69,13 +69,13 @@ def faults(game_id: int, channel: str) -> list[Fault]:
     return sorted(found, key=lambda each: -each.count)
 
 
-def _errors(game_id: int, channel: str) -> Iterator[str]:
-    """Go from fault to fault in the index: none of the deliveries in between is read."""
+def errors(game_id: int, channel: str) -> Iterator[str]:
+    """Go from fault to fault of the dead in the index: none of the deliveries in between is read."""
     dead = Delivery.objects.filter(game_id=game_id, channel=channel, state=State.DEAD).order_by("error")
-    errors = dead.values_list("error", flat=True)
-    error = errors.first()
+    named = dead.values_list("error", flat=True)
+    error = named.first()
     for _ in range(FAULTS_MAX):
         if error is None:
             return
         yield error
-        error = errors.filter(error__gt=error).first()
+        error = named.filter(error__gt=error).first()

@@ -42,7 +42,8 @@ from events.models import (
 )
 from events.models.erasures import Why
 from notifications import announcements
-from notifications.models import Decision, FanOut, Notification, RuleRevision
+from notifications.delivery import endpoints
+from notifications.models import Decision, Delivery, FanOut, Notification, RuleRevision, WebhookEndpoint
 from players import tokens
 from players.models import Device, Gateway, Player, Presence, TokenKey
 from tests.given import an_event, given_events, given_game, hubs_catch_up
@@ -58,7 +59,8 @@ LEVERS = (
     "Decide what was missed…",
     "/add/",
     "Retry…", "Retry its stream…", "Skip the event…", "Skip all that waits…",
-    "Acknowledge…", "Mute…", "Send a test", "New secret…", "sesame",
+    "Acknowledge…", "Mute…", "Send a test", "New secret…", "sesame", "Send again…", "Give up…", "All with this fault…",
+    "Send dead ones again…", "Give up what waits…", "End the former secret…", "hush",
 )  # fmt: skip
 
 
@@ -82,8 +84,11 @@ def game() -> Game:
     given_updates(game, "alice", {"display_name": "Alice", "locale": "en"})
     given_rule(game, slug="levels")
     given_rule(game, slug="broken", condition="data.nothing > 1")
+    given_rule(game, slug="far", channels=["webhook"])
+    endpoints.save(WebhookEndpoint(game=game, url="https://game.example/hooks/hush"), "olive")
     given_levels(game, 1, 2)
     decide()
+    Delivery.objects.update(state="dead", error="http 410", detail="gone", finished=datetime.now(UTC))
     announcements.put(game.id, title="Maintenance")
     alice = Player.objects.get(game=game, key="alice")
     gateway = Gateway.objects.create(
@@ -266,7 +271,7 @@ def test_the_front_page_names_what_failed_last_and_which_rules_were_saved(game: 
 def test_the_pulse_tells_the_numbers_with_their_time() -> None:
     told = json.loads(olive().get("/admin/pulse/").content)
     assert datetime.fromisoformat(told["at"]) <= datetime.now(UTC)
-    assert told["events"] == 4  # one of the profile, two levels, one of the staff
+    assert told["events"] == 5  # one of the profile, two levels, two of the staff
     assert told["decisions"] == Decision.objects.order_by("-pk")[0].pk
     assert told["pushes"] == Notification.objects.order_by("-pk")[0].pk
     assert (told["sockets"], told["dead_letters"], told["audiences"]) == (1, 1, 1)

@@ -145,7 +145,12 @@ def _of_channel(kind: str, row: Mapping[str, Any], value: float, limit: float, s
         value=value,
         limit=limit,
         text=f"Deliveries by {row['channel']} of {row['game__slug']}: {said}",
-        url=address_of(Notification, game__id__exact=row["game_id"]),
+        url=address_of(
+            Delivery,
+            game__id__exact=row["game_id"],
+            channel=row["channel"],
+            state=State.DEAD if kind == "deliveries" else State.WAITING,
+        ),
         game_id=row["game_id"],
         since=row["first"],
     )

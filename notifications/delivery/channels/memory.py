@@ -11,6 +11,7 @@ class MemoryChannel(Channel):
     """Keeps letters; ``faults`` (a function, called first) may raise whatever a channel may meet."""
 
     name = "memory"
+    about = "kept in the process, for tests"
 
     def __init__(self, faults: Callable[[Letter], None] = lambda _letter: None) -> None:
         """Nothing is there yet, and every game is set up."""

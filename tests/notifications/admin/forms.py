@@ -37,6 +37,7 @@ def form_of(rule: Rule, **fields: Any) -> dict[str, Any]:
     shown = {
         "slug": rule.slug, "event_type": rule.event_type, "condition": rule.condition, "category": rule.category,
         "ttl_s": "" if rule.ttl_s is None else rule.ttl_s, "notification_class": rule.notification_class,
+        "channels": rule.channels,
     }  # fmt: skip
     return form(rule.game, *words, rule=rule, **{**shown, **fields})
 

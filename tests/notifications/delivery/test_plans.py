@@ -10,10 +10,11 @@ from django.db import connection
 from events.models import Game
 from notifications.delivery import groups, operating
 from notifications.delivery.groups import Group
-from notifications.models import Delivery
+from notifications.models import Delivery, Outlet
 from notifications.models.deliveries import State
 from tests.given import given_game
 from tests.plans import indexes_of, recorded, sorts, walks
+from tests.staff import olive
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TABLE = "notifications_delivery"
@@ -26,6 +27,9 @@ NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
 def game() -> Game:
     """Many games with deliveries by two channels in every state, and statistics."""
     games = [given_game(partitions=1) for _ in range(11)]
+    Outlet.objects.bulk_create(
+        Outlet(game=each, channel=name) for each in games for name in ("webhook", "memory")
+    )
     Delivery.objects.bulk_create(a_delivery(games[n % 11], n) for n in range(6_600))
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
@@ -74,3 +78,22 @@ def test_a_group_is_taken_in_order_without_sorting(game: Game, monkeypatch: pyte
     monkeypatch.setattr(groups, "MAX", 50)
     found = plans(monkeypatch, lambda: operating.retry_group(group(game, error="timeout"), "olive", "again"))
     assert found <= {"delivery_dead", "delivery_listed", "PRIMARY KEY", f"{TABLE}_pkey"}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {}, {"state": "waiting"}, {"channel": "webhook"}, {"state": "dead", "channel": "memory"}, {"error": "timeout"},
+        {"q": str(UUID(int=7))}, {"q": f"{UUID(int=7)}:webhook"}, {"game": "1"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_page_of_the_list_is_a_range_of_an_index(
+    game: Game, monkeypatch: pytest.MonkeyPatch, query: dict[str, str]
+) -> None:
+    console = olive()
+    if query.pop("game", None):
+        query["game__id__exact"] = str(game.id)
+    found = plans(monkeypatch, lambda: console.rows("notifications_delivery", **query))
+    pk = {"PRIMARY KEY", f"{TABLE}_pkey"}
+    assert found <= {"delivery_dead", "delivery_listed", "delivery_outlived", "delivery_once", *pk}
