@@ -16,13 +16,14 @@ from events.hubs.backlogs import backlogs_of
 from events.hubs.progress import lags
 from events.lanes import Lane
 from events.models import Alarm, DeadLetter, Game, OutboxEvent, Partition, RefusedLane
+from notifications.delivery import standing
 from players.models import Gateway
 
 WEIGHT = {Circuit.CLOSED: 0, Circuit.HALF_OPEN: 1, Circuit.OPEN: 2}
 
 
 class State(Collector):
-    """Lag, heads, dead letters, outbox, sockets, breakers."""
+    """Lag, heads, dead letters, outbox, deliveries, sockets, breakers."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Return the gauges; a database that is away leaves them out, and says so."""
@@ -37,6 +38,7 @@ class State(Collector):
                 _lane_heads(),
                 _letters(),
                 _outbox(),
+                *_deliveries(),
                 _sockets(),
                 _alarms(),
             ]
@@ -147,6 +149,31 @@ def _outbox() -> GaugeMetricFamily:
     return GaugeMetricFamily(
         "clarion_outbox_events", "Clarion's own events that are not yet in the log.", value=waiting
     )
+
+
+def _deliveries() -> list[GaugeMetricFamily]:
+    labels = ["game", "channel"]
+    count = GaugeMetricFamily(
+        "clarion_deliveries_waiting",
+        "Deliveries that wait for their time or are just being sent, counted up to 100,000.",
+        labels=labels,
+    )
+    oldest = GaugeMetricFamily(
+        "clarion_deliveries_oldest_seconds",
+        "Age of the waiting delivery that was queued first.",
+        labels=labels,
+    )
+    overdue = GaugeMetricFamily(
+        "clarion_deliveries_overdue_seconds",
+        "For how long a delivery has been due and not taken up.",
+        labels=labels,
+    )
+    for each in standing.waiting(datetime.now(UTC)):
+        where = [each.game, each.channel]
+        count.add_metric(where, each.count)
+        oldest.add_metric(where, each.oldest_s)
+        overdue.add_metric(where, each.overdue_s)
+    return [count, oldest, overdue]
 
 
 def _sockets() -> GaugeMetricFamily:

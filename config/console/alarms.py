@@ -41,7 +41,7 @@ ACKNOWLEDGE = Lever(
 class AlarmAdmin(ReadOnlyAdmin):
     """What is wrong, on top; what was, below."""
 
-    list_display = ("state", "severe", "title", "key", "game", "began", "measured", "says", "entry")
+    list_display = ("state", "severe", "title", "game", "began", "measured", "says", "entry")
     list_display_links = ("title",)
     list_filter = (
         ("ended", admin.EmptyFieldListFilter),
@@ -120,7 +120,7 @@ class AlarmAdmin(ReadOnlyAdmin):
     @display(description="value, limit")
     def measured(self, obj: Alarm) -> str:
         """Say what was measured last, beside the limit."""
-        return f"{obj.value:,.4g} ({obj.limit:g}) {_unit(obj)}"
+        return f"{obj.value:,.4g} {_unit(obj)}, limit {obj.limit:g}"
 
     @display(description="worst")
     def worst_value(self, obj: Alarm) -> str:

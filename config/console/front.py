@@ -13,8 +13,10 @@ from events.lanes import Lane
 from events.models import Checkpoint, DeadLetter, Event, OutboxEvent
 from notifications.admin.reasons import because
 from notifications.admin.wording import changes
-from notifications.models import Decision, FanOut, Notification, Rule, RuleRevision
+from notifications.delivery import standing
+from notifications.models import Decision, Delivery, FanOut, Notification, Rule, RuleRevision
 from notifications.models.decisions import Outcome
+from notifications.models.deliveries import State
 from players.models import Gateway
 
 SHOWN = 6
@@ -29,6 +31,7 @@ class Card:
     unit: str
     url: str  # the list behind it
     rate: bool = False  # shown as so many a second, with the total below
+    most: int = 0  # counted no further; 0 for counted to the end
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -76,6 +79,20 @@ def _stocks() -> list[Card]:
             url=address_of(FanOut, finished__isempty=1),
         ),
         Card(key="outbox", title="Outbox", unit="own events waiting", url=address_of(OutboxEvent, waiting=1)),
+        Card(
+            key="deliveries",
+            title="Deliveries",
+            unit="waiting for other channels",
+            url=address_of(Delivery, state=State.WAITING),
+            most=standing.MOST,
+        ),
+        Card(
+            key="deliveries_dead",
+            title="Dead deliveries",
+            unit="not brought, until staff look",
+            url=address_of(Delivery, state=State.DEAD),
+            most=standing.MOST,
+        ),
     ]
 
 

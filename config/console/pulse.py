@@ -17,6 +17,7 @@ from events.hubs.ageing import LIMIT_S
 from events.hubs.progress import lags
 from events.lanes import Lane
 from events.models import DeadLetter, OutboxEvent, Partition
+from notifications.delivery import standing
 from notifications.models import Decision, FanOut, Notification
 from players.models import Gateway
 
@@ -54,6 +55,7 @@ def forget() -> None:
 def _measure() -> dict[str, Any]:
     now = datetime.now(UTC)
     lag = dict.fromkeys(Lane, 0.0)
+    waiting, dead = standing.totals()
     for each in lags():
         lag[Lane(each.lane)] = max(lag[Lane(each.lane)], each.oldest_s)
     numbers = {
@@ -64,6 +66,8 @@ def _measure() -> dict[str, Any]:
         "dead_letters": DeadLetter.objects.filter(resolved=None).count(),
         "audiences": FanOut.objects.filter(finished=None).count(),
         "outbox": OutboxEvent.objects.filter(appended=None).count(),
+        "deliveries": waiting,
+        "deliveries_dead": dead,
     }
     lanes = {
         lane.label: {"lag_s": round(seconds, 3), "limit_s": LIMIT_S[lane]} for lane, seconds in lag.items()

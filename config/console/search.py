@@ -10,8 +10,9 @@ from events.admin.cells import page_of
 from events.admin.finding import at_place, with_id
 from events.admin.lists import asked_text
 from events.models import Event, EventType, Game
+from notifications.admin.delivery_filters import notification_of
 from notifications.admin.inbox import found_by
-from notifications.models import Notification, Rule
+from notifications.models import Delivery, Notification, Rule
 from players.admin.people import beginning
 from players.models import Player
 
@@ -49,6 +50,10 @@ def _kinds(term: str, games: list[int]) -> Iterator[tuple[type[Model], str, str,
     )
     rows = Notification.objects.filter(pk__in=found_by(term)).only("title")
     yield Notification, "notification", "notifications", ((row.title, row) for row in rows)
+
+    uid = notification_of(term)
+    sent = Delivery.objects.filter(notification_id=str(uid))[:HITS] if uid else Delivery.objects.none()
+    yield Delivery, "delivery", "outgoing_mail", ((f"by {row.channel}: {row.state}", row) for row in sent)
 
 
 def _named(rows: Iterable[Model]) -> Rows:

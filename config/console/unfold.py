@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 from django.templatetags.static import static
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 
 
 def _may_view(app: str, model: str) -> Callable[[HttpRequest], bool]:
@@ -24,6 +24,12 @@ def _item(title: str, icon: str, name: str, page: str = "changelist") -> dict[st
         "link": reverse_lazy(f"admin:{name}_{page}"),
         "permission": _may_view(app, model),
     }
+
+
+def _among_partitions(request: HttpRequest) -> bool:
+    """Leave the screen of locks, whose address is below that of partitions, to its own entry."""
+    below = request.path.removeprefix(reverse("admin:events_partition_changelist"))
+    return below != request.path and not below.startswith("locks")
 
 
 def _static(name: str) -> Callable[[HttpRequest], str]:
@@ -103,7 +109,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _item("Events", "receipt_long", "events_event"),
                     _item("Event types", "category", "events_eventtype"),
-                    _item("Partitions", "view_week", "events_partition"),
+                    _item("Partitions", "view_week", "events_partition") | {"active": _among_partitions},
                     _item("Outbox", "outbox", "events_outboxevent"),
                     _item("Retention", "auto_delete", "events_retention"),
                     _item("Erasures", "ink_eraser", "events_erasure"),

@@ -41,6 +41,8 @@ GOES_ON = {
 }
 """Of each dependency without which Clarion goes on: its name in a sentence, what goes on and what is delayed."""
 
+BLOCKED = "It takes nothing: its own alarm for memory or disk is on."
+
 Warning_ = dict[str, str]
 """``text`` and ``url``."""
 
@@ -79,7 +81,8 @@ def _away(breaker: Breaker) -> str:
     who, goes_on = GOES_ON[breaker]
     status = breaker.status()
     since = f" since {status.since:%H:%M:%S} UTC" if status.since else ""
-    return f"{who} away{since} ({status.why or 'being asked again'}). {goes_on}"
+    why = BLOCKED if status.why == "blocked" else "It does not answer; it is asked again every few seconds."
+    return f"{who} away{since}. {why} {goes_on}"
 
 
 def _refused(now: datetime, refusals: Iterable[Refusal]) -> Iterator[Warning_]:

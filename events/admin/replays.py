@@ -198,8 +198,9 @@ class ReplayAdmin(ReadOnlyAdmin):
     @display(description="rate")
     def speed(self, obj: Replay) -> str:
         """Say how many events it reads, and may read."""
-        now = f"{intcomma(round(obj.rate))} events/s" if obj.rate else EMPTY
-        return f"{now}, at most {intcomma(obj.rate_limit)}" if obj.rate_limit else now
+        now = [f"{intcomma(round(obj.rate))} events/s"] if obj.rate else []
+        most = [f"at most {intcomma(obj.rate_limit)} events/s"] if obj.rate_limit else []
+        return ", ".join(now + most) or EMPTY
 
     @display(description="time left")
     def time_left(self, obj: Replay) -> str:

@@ -20,8 +20,8 @@ SHOWN = 8
 class StorageAdmin(ReadOnlyAdmin):
     """The forecast, the largest tables, and the samples that it is made of."""
 
-    list_display = ("taken", "in_use", "events", "largest")
-    fields = readonly_fields = ("taken", "in_use", "events", "each_table")
+    list_display = ("taken", "in_use", "logged", "largest")
+    fields = readonly_fields = ("taken", "in_use", "logged", "each_table")
     list_before_template = "admin/console/storage.html"
     ordering = ("-at",)
     sortable_by = ()
@@ -52,6 +52,11 @@ class StorageAdmin(ReadOnlyAdmin):
     def in_use(self, obj: StorageSample) -> str:
         """Say how much."""
         return filesizeformat(obj.used)
+
+    @display(description="events")
+    def logged(self, obj: StorageSample) -> str:
+        """Say how many were in all logs."""
+        return f"{obj.events:,}"
 
     @display(description="largest table")
     def largest(self, obj: StorageSample) -> str:

@@ -79,7 +79,10 @@ class WebhookEndpointAdmin(ConsoleAdmin):
     list_select_related = ("game",)
     ordering = ("game__slug",)
     sortable_by = ()
-    actions_detail = ("test_this", "renew_this", "end_former_this", "send_dead_again", "give_up_waiting")
+    more: ClassVar = {
+        "title": "Deliveries", "icon": "outgoing_mail", "items": ["send_dead_again", "give_up_waiting"],
+    }  # fmt: skip
+    actions_detail = ("test_this", "renew_this", "end_former_this", more)
     readonly_fields = (
         "goes_to", "state", "doing", "succeeded", "failed", "signs", "went", "created_at", "updated_at",
     )  # fmt: skip
@@ -144,7 +147,7 @@ class WebhookEndpointAdmin(ConsoleAdmin):
         tested = endpoints.test(row, request.user.get_username())
         context = {
             **self.admin_site.each_context(request),
-            "title": f"Test of {row}",
+            "title": f"Test of the {row}",
             "tested": tested,
             "taken": tested.answer.verdict is Verdict.DELIVERED,
             "advice": advice(tested.answer.error, permanent=tested.answer.verdict is Verdict.PERMANENT),
@@ -165,7 +168,7 @@ class WebhookEndpointAdmin(ConsoleAdmin):
             by = request.user.get_username()
             return self._secret(request, row, endpoints.renew_secret(row, by, form.cleaned_data["reason"]))
         asking = Asking(
-            title=f"Make a new secret for {row}?",
+            title=f"Make a new secret for the {row}?",
             explanation="For a day calls carry two signatures, of the new secret and of the present one, so the"
             " receiver may change over without a gap. A secret that was replaced before that ends at once."
             " The new one is shown on the next page, and never again.",

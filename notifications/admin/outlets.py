@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.utils import timezone
+from django.utils.html import format_html
 
 from events.admin.cells import EMPTY, Cell, at, beside
 from notifications.models import Outlet
@@ -30,12 +31,16 @@ def explained(outlet: Outlet | None) -> Cell:
     if outlet is None or state == "off":
         return "Switched off: nothing new is queued, and what waits goes on waiting for a day."
     if outlet.closed_until is not None:
-        return beside([
-            f"{outlet.failures} tries in a row have failed" if outlet.failures else "It asked to be left alone",
-            "what is due waits, and uses up no try",
-            "one is sent to see at" if state == "left alone" else "one is being sent to see since",
+        return format_html(
+            "{}. What is due waits, and uses up no try. {} {}.",
+            f"{outlet.failures} tries in a row have failed"
+            if outlet.failures
+            else "It asked to be left alone",
+            "The next is tried alone, to see, at"
+            if state == "left alone"
+            else "One alone is tried, to see, since",
             at(outlet.closed_until),
-        ])  # fmt: skip
+        )
     if state == "fails":
         return (
             f"{outlet.failures} tries in a row have failed; after five it is left alone for a while."

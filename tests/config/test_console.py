@@ -275,6 +275,7 @@ def test_the_pulse_tells_the_numbers_with_their_time() -> None:
     assert told["decisions"] == Decision.objects.order_by("-pk")[0].pk
     assert told["pushes"] == Notification.objects.order_by("-pk")[0].pk
     assert (told["sockets"], told["dead_letters"], told["audiences"]) == (1, 1, 1)
+    assert (told["deliveries"], told["deliveries_dead"]) == (0, 2)  # two levels, by one rule
     assert set(told["lanes"]) == {"urgent", "normal", "bulk"}
 
 

@@ -16,11 +16,14 @@ from events import outbox
 from events.lanes import Lane
 from events.log.logged import LoggedEvent
 from events.models import RefusedLane
+from notifications.delivery import outlets
+from notifications.models.deliveries import State
 from players import presence
 from players.models import Gateway
 from tests.config.processes import finished
 from tests.events.hubs.conftest import MakeHub, recording_hub  # noqa: F401 - a fixture
 from tests.given import an_event, given_events, given_game, hubs_catch_up
+from tests.notifications.delivery.test_operating import given_rows
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LINE = re.compile(r"^(clarion_\w+(?:\{[^}]*\})?) (\S+)$", re.MULTILINE)
@@ -148,3 +151,24 @@ def test_a_games_lag_is_its_slowest_hubs_and_what_is_refused_is_told(recording_h
     assert found['clarion_lag_events{hub="slow",lane="bulk"}'] == 7
     assert found['clarion_lag_events{hub="fast",lane="bulk"}'] == 0
     assert found['clarion_lane_refused{game="alpha",lane="bulk"}'] == 1
+
+
+def test_what_waits_for_other_channels_is_told_by_game_and_channel() -> None:
+    game, idle = given_game("alpha"), given_game("beta")
+    for each in (game, idle):
+        outlets.put(each.id, "memory", enabled=True)
+    (first,) = given_rows(game, 1, State.WAITING, created=ago(90), due_at=ago(30))
+    given_rows(game, 1, State.SENDING, due_at=ago(-60))
+    given_rows(game, 2, State.DEAD)
+    found = told()
+    assert found['clarion_deliveries_waiting{channel="memory",game="alpha"}'] == 2
+    assert found['clarion_deliveries_oldest_seconds{channel="memory",game="alpha"}'] >= 90
+    assert 30 <= found['clarion_deliveries_overdue_seconds{channel="memory",game="alpha"}'] < 90
+    assert found['clarion_deliveries_waiting{channel="memory",game="beta"}'] == 0
+    assert found['clarion_deliveries_oldest_seconds{channel="memory",game="beta"}'] == 0
+    first.delete()
+    assert told()['clarion_deliveries_overdue_seconds{channel="memory",game="alpha"}'] == 0  # it is leased
+
+
+def ago(seconds: float) -> datetime:
+    return datetime.now(UTC) - timedelta(seconds=seconds)

@@ -11,6 +11,7 @@ from config.health import BROKER, REDIS
 from config.watch.conditions import Condition
 from config.watch.kinds import Kind
 from events import heartbeats, storage
+from events.admin.replay_words import duration
 from events.hubs.claim import holder
 
 PATIENCE_S = 1.0
@@ -28,7 +29,7 @@ def sweeps(kinds: Mapping[str, Kind], now: datetime) -> Iterator[Condition]:
             kind=kind.name,
             value=age,
             limit=kind.limit,
-            text=f"The sweep, which beat starts every 5 s, has not run for {age:.0f} s: beat, the broker or the"
+            text=f"The sweep, which beat starts every 5 s, has not run for {duration(age)}: beat, the broker or the"
             " workers are not there.",
             url=reverse("admin:django_celery_beat_periodictask_changelist"),
             since=last,
@@ -42,7 +43,13 @@ def servers(kinds: Mapping[str, Kind], _now: datetime) -> Iterator[Condition]:
     for name, probe, wanted in (("broker", BROKER, True), ("redis", REDIS, bool(settings.REDIS_URL))):
         if wanted and kinds[name].enabled and (said := probe.glance(PATIENCE_S)) != "ok":
             kind = kinds[name]
-            yield Condition(kind=name, value=0, limit=kind.limit, text=f"{kind.title}: {said}.", url=READY)
+            yield Condition(
+                kind=name,
+                value=0,
+                limit=kind.limit,
+                text=f"{kind.title}: {said.removeprefix('away ')}.",
+                url=READY,
+            )
 
 
 def disk(kinds: Mapping[str, Kind], _now: datetime) -> Iterator[Condition]:

@@ -10,6 +10,7 @@ from config.watch.conditions import Condition
 from config.watch.kinds import Kind
 from config.watch.rules.hubs import game_ids
 from events.admin.cells import address_of
+from events.admin.replay_words import duration
 from events.lanes import Lane
 from events.models import Game
 from notifications.models import Decision, Notification, Rule
@@ -130,7 +131,7 @@ def deliveries(kinds: Mapping[str, Kind], now: datetime) -> Iterator[Condition]:
     )
     for row in _by_channel(late, count=Count("id"), first=Min("due_at")):
         age = (now - row["first"]).total_seconds()
-        said = f"{row['count']:,} are overdue, the oldest for {age:.0f} s."
+        said = f"{row['count']:,} are overdue, the oldest for {duration(age)}."
         yield _of_channel("deliveries_late", row, age, limit, said)
 
 

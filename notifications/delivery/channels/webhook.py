@@ -17,7 +17,7 @@ class WebhookChannel(Channel):
     """Posts each letter as Standard Webhooks says; ``webhook-id`` is the letter's id."""
 
     name = "webhook"
-    about = "a signed call to the game's own server, which may bring it on"
+    about = "a signed call to the game's own server"
     set_up_under = "Webhook endpoints"
 
     def route(self, game_id: int) -> Mapping[str, Any] | None:

@@ -5,6 +5,7 @@ import { follow, points } from "./live.js";
 
 const WINDOW_MS = 10000; // over so long a rate is taken
 const KEPT = 60; // samples
+const BAD = new Set(["dead_letters", "deliveries_dead"]); // unless they are 0
 
 const section = document.getElementById("pulse");
 const samples = [];
@@ -44,9 +45,10 @@ function showNumbers() {
             card.querySelector("[data-total]").textContent = whole.format(pulse[key]);
             card.querySelector("polyline").setAttribute("points", points(rates(key)));
         } else {
-            value.textContent = whole.format(pulse[key]);
+            const most = Number(card.dataset.most ?? Infinity);
+            value.textContent = pulse[key] > most ? `${whole.format(most)}+` : whole.format(pulse[key]);
         }
-        card.classList.toggle("console-bad", key === "dead_letters" && pulse[key] > 0);
+        card.classList.toggle("console-bad", BAD.has(key) && pulse[key] > 0);
     }
     for (const card of section.querySelectorAll("[data-lane]")) {
         const lane = pulse.lanes[card.dataset.lane];
