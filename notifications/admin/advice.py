@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from notifications.delivery import staleness
-from notifications.delivery.sweeping import OUTLIVED
+from notifications.delivery.endings import INTERRUPTED, OUTLIVED
 from notifications.models import Delivery
 from notifications.models.deliveries import State
 
@@ -31,6 +31,8 @@ _BY_ERROR = {
     "certificate": "The receiver's certificate is out of date or another name's: it has to be renewed there.",
     "address refused": "Clarion may not call this address: enter a public one, or let"
     " CLARION_WEBHOOK_NETWORKS allow its network.",
+    INTERRUPTED: "Whatever sent it was stopped in the middle, each time. Has a worker too little memory, or is it"
+    " killed at deploys?",
     OUTLIVED: "It waited until its day was over. Switch the channel on, or mend the endpoint, then send it again.",
 }
 _PASSES = "Clarion tries again by itself."

@@ -7,6 +7,7 @@ from typing import Any
 
 from events.admin.cells import EMPTY, Cell, at
 from notifications.admin.advice import status_of
+from notifications.delivery.endings import INTERRUPTED
 from notifications.models import Delivery
 from notifications.models.deliveries import State
 
@@ -44,7 +45,7 @@ def _told(row: Delivery, entry: Mapping[str, Any]) -> Try:
         took=f"{entry['ms']:,} ms" if "ms" in entry else EMPTY,
         verdict=verdict,
         colour=COLOURS[verdict],
-        status="" if verdict in {"taken", "too late"} else status_of(entry),
+        status="" if verdict in {"taken", "too late", "unknown"} else status_of(entry),
         said=_said(verdict, entry),
         wait=f"asked to wait {wait:,.0f} s" if wait is not None else "",
     )
@@ -56,8 +57,8 @@ def _verdict(row: Delivery, entry: Mapping[str, Any]) -> str:
         return "taken"
     if ended == "expired":
         return "too late"
-    if ended is None:
-        last = entry["n"] == row.tries
+    if ended in {None, INTERRUPTED}:
+        last = ended is None and entry["n"] == row.tries
         return "under way" if last and row.state == State.SENDING else "unknown"
     permanent = entry.get("permanent", row.state == State.DEAD and entry["n"] == row.tries)
     return "for good" if permanent else "passes by itself"

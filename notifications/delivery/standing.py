@@ -10,7 +10,7 @@ from datetime import datetime
 from django.db.models import OuterRef, Subquery
 
 from notifications.models import Delivery, Outlet
-from notifications.models.deliveries import OPEN, State
+from notifications.models.deliveries import State
 
 MOST = 10_000
 """So many are counted; one more stands for more."""
@@ -32,7 +32,7 @@ def waiting(now: datetime) -> Iterator[Waiting]:
     """Tell each outlet: a step in an index or two, and a bounded count where there is something."""
     mine = Delivery.objects.filter(game_id=OuterRef("game_id"), channel=OuterRef("channel"))
     queued = mine.filter(state=State.WAITING).order_by("id").values("created")[:1]
-    due = mine.filter(state__in=OPEN).order_by("due_at", "id").values("due_at")[:1]
+    due = mine.filter(finished=None).order_by("due_at", "id").values("due_at")[:1]
     outlets = Outlet.objects.annotate(queued=Subquery(queued), due=Subquery(due)).select_related("game")
     for outlet in outlets.order_by("game__slug", "channel"):
         yield Waiting(
@@ -46,12 +46,12 @@ def waiting(now: datetime) -> Iterator[Waiting]:
 
 def totals() -> tuple[int, int]:
     """Return how many wait (or are just being sent), and how many are dead, of all games; ``MOST + 1`` is more."""
-    some = Delivery.objects.filter(state__in=OPEN)[: MOST + 1].count()
+    some = Delivery.objects.filter(finished=None)[: MOST + 1].count()
     return some, Delivery.objects.filter(state=State.DEAD)[: MOST + 1].count()
 
 
 def _count(outlet: Outlet) -> int:
-    rows = Delivery.objects.filter(game_id=outlet.game_id, channel=outlet.channel, state__in=OPEN)
+    rows = Delivery.objects.filter(game_id=outlet.game_id, channel=outlet.channel, finished=None)
     return rows[:MOST_OF_AN_OUTLET].count()
 
 
