@@ -65,7 +65,7 @@ LEVERS = (
 
 
 COUNTED = re.compile(r"count\(", re.IGNORECASE)
-BOUNDED = re.compile(r"count\([^()]*\) FROM \(SELECT [^()]* LIMIT \d+\)")
+BOUNDED = re.compile(r"count\([^()]*\) FROM \(SELECT (?:[^()]|\([^()]*\))* LIMIT \d+\)")
 """A count that stops after so many rows is none of a table."""
 
 
