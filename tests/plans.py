@@ -23,7 +23,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Statement]]:
 
 def _django(statements: list[Statement]) -> Callable[..., Any]:
     def wrapper(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
-        if sql.lstrip().startswith("SELECT") and not many:
+        if sql.lstrip().startswith(("SELECT", "WITH")) and not many:
             statements.append((sql, params))
         return execute(sql, params, many, context)
 
@@ -33,7 +33,7 @@ def _django(statements: list[Statement]) -> Callable[..., Any]:
 def _cursor_class(statements: list[Statement]) -> type[psycopg.Cursor[Any]]:
     class Recording(psycopg.Cursor[Any]):
         def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
-            if str(query).lstrip().startswith("SELECT"):
+            if str(query).lstrip().startswith(("SELECT", "WITH")):
                 statements.append((str(query), params))
             return super().execute(query, params, **options)
 

@@ -107,7 +107,9 @@ class Told:
     @property
     def next(self) -> Cell:
         """Say when it is tried again by itself."""
-        return EMPTY if self.row.resolved else soon(self.row.next_retry)
+        if self.row.resolved:
+            return EMPTY
+        return "in its round" if self.row.round_id else soon(self.row.next_retry)
 
 
 def page_of_groups(asked: Asked) -> Page:

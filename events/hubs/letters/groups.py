@@ -166,7 +166,10 @@ def _cells(hub: str = "", fingerprint: str | None = None) -> list[Cell]:
 
 
 def facts(shown: Sequence[Group]) -> dict[Key, Facts]:
-    """Return what is to be told of these groups, by one statement and one look at the letters that it names."""
+    """Return what is to be told of these groups, by one statement and one look at the letters that it names.
+
+    Their samples then have their tracebacks, too.
+    """
     cells = [cell for group in shown for cell in group.cells]
     if not cells:
         return {}
@@ -180,6 +183,7 @@ def facts(shown: Sequence[Group]) -> dict[Key, Facts]:
         )
         rows = {row[11:]: row for row in cursor.fetchall()}
     letters = _letters(pk for row in rows.values() for pk in row[4:9] if pk)
+    _read_tracebacks([group.sample for group in shown])
     return {group.key: _facts([rows[*group.key, game] for game in group.games], letters) for group in shown}
 
 
@@ -222,6 +226,14 @@ def _distinct(column: str) -> str:
 
 def _number(value: int) -> Number:
     return Number(value=min(value, COUNT_MAX), more=value > COUNT_MAX)
+
+
+def _read_tracebacks(letters: Sequence[DeadLetter]) -> None:
+    """Read what was left out, at once: one by one it would be a statement for each line."""
+    rows = DeadLetter.objects.filter(pk__in=[letter.pk for letter in letters])
+    found = dict(rows.values_list("pk", "traceback"))
+    for letter in letters:
+        letter.traceback = found.get(letter.pk, "")
 
 
 def _letters(ids: Iterable[int]) -> dict[int, DeadLetter]:
