@@ -6,6 +6,7 @@ the outage becomes an alarm like any other: it ends, and everybody hears that it
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -56,7 +57,7 @@ class Blind:
         if now - self.since < timedelta(seconds=self.kind.limit) or (self.due and now < self.due):
             return
         message = self._message(now)
-        arrived = {each.pk for each in self.everybody if self._arrives(each, message, now)}
+        arrived = self._tell_everybody(message, now)
         self.heard |= arrived
         if arrived or not self.everybody:
             self.told += 1
@@ -87,6 +88,12 @@ class Blind:
                 for pk in sorted(there)
             ]
         )
+
+    def _tell_everybody(self, message: Message, now: datetime) -> set[int]:
+        """Return who has got it; one who hangs holds up nobody else."""
+        with ThreadPoolExecutor(max(1, len(self.everybody)), "blind") as pool:
+            arrived = pool.map(lambda each: self._arrives(each, message, now), self.everybody)
+            return {each.pk for each, told in zip(self.everybody, arrived, strict=True) if told}
 
     def _arrives(self, recipient: AlarmRecipient, message: Message, now: datetime) -> bool:
         answer = self.send(recipient, message, now)

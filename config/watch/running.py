@@ -25,12 +25,12 @@ def start(stop: threading.Event) -> list[threading.Thread]:
 
     Called once by every long-lived process: gateways, workers, the embedded server.
     """
-    blind, look = Blind(), Look()
+    blind, look, teller = Blind(), Look(), telling.Teller()
     threads = [
         threading.Thread(target=_for_ever, args=(name, step, stop), name=name, daemon=True)
         for name, step in (
             ("watch-look", lambda now: look_once(look, blind, now)),
-            ("watch-tell", telling.tell),
+            ("watch-tell", teller.begin),
         )
     ]
     for thread in threads:

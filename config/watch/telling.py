@@ -1,32 +1,61 @@
 """Telling: who is due, one try each outside of transactions, and a note of what came of it.
 
 A telling is claimed by a time stamp, sent, then noted. Whoever dies in between leaves a claim
-that lapses; the next one sends the same message under the same id.
+that lapses; the next one sends the same message under the same id. Each recipient has a thread
+of their own while they are told: one who hangs holds up nobody else.
 """
 
+import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import Future
 from datetime import datetime, timedelta
+from time import monotonic
 
 import structlog
+from django.db import Error, connection
 from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet
 
 from config.watch import channels, messages, schedule
+from events.faults import is_transient
 from events.models import Alarm, AlarmMute, AlarmRecipient, AlarmTelling, Game, Severity
 from events.webhooks import Answer, Verdict
 
 CLAIM_LAPSES = timedelta(seconds=60)
 """Longer than any try takes."""
+BATCH_S = 15.0
+"""For so long one recipient is told one thing after the other, so that no claim lapses before its turn."""
 END_KEPT = timedelta(days=1)
 """For so long one tries to tell somebody that it is over."""
 
 log = structlog.get_logger(__name__)
 
 
+class Teller:
+    """Tells everybody who is due, each on a thread that exists only for that."""
+
+    def __init__(self) -> None:
+        """Nobody is being told."""
+        self._busy: dict[int, Future[int]] = {}
+
+    def begin(self, now: datetime) -> list["Future[int]"]:
+        """Begin to tell everybody who is due; whoever is still being told is left for a later time.
+
+        Two queries when nobody is due. Each future returns how many tries were made.
+        """
+        _prepare(now)
+        self._busy = {recipient: told for recipient, told in self._busy.items() if not told.done()}
+        due: dict[int, list[AlarmTelling]] = {}
+        for telling in _due(now, self._busy):
+            due.setdefault(telling.recipient_id, []).append(telling)
+        begun = {recipient: _begin(tellings, now) for recipient, tellings in due.items()}
+        self._busy |= begun
+        return list(begun.values())
+
+
 def tell(now: datetime) -> int:
-    """Tell everybody who is due; return how many tries were made. Two queries when nobody is."""
-    _prepare(now)
-    return sum(_tell(telling, now) for telling in _due(now))
+    """Tell everybody who is due, and wait for it; return how many tries were made."""
+    return sum(told.result() for told in Teller().begin(now))
 
 
 def tell_a_test(recipient: AlarmRecipient, by: str, now: datetime) -> Answer:
@@ -82,25 +111,55 @@ def _unmuted(now: datetime) -> QuerySet[Alarm]:
     return Alarm.objects.exclude(Exists(muted))
 
 
-def _due(now: datetime) -> Sequence[AlarmTelling]:
+def _due(now: datetime, busy: Collection[int] = ()) -> Sequence[AlarmTelling]:
     repeats = Q(alarm__ended=None, alarm__acknowledged=None, due__lte=now, alarm__in=_unmuted(now))
     ends = Q(alarm__ended__gt=now - END_KEPT, told__gt=0, end_told=None)
     free = Q(claimed=None) | Q(claimed__lte=now - CLAIM_LAPSES)
     waited = Q(retry=None) | Q(retry__lte=now)
     rows = AlarmTelling.objects.filter(repeats | ends, free, waited, recipient__enabled=True)
-    return list(rows.select_related("alarm__game", "recipient").order_by("id")[:100])
+    rows = rows.exclude(recipient__in=list(busy)).select_related("alarm__game", "recipient")
+    return list(rows.order_by("id")[:100])
 
 
-def _tell(telling: AlarmTelling, now: datetime) -> bool:
-    """Claim, send, note; False when another process was faster."""
+def _begin(tellings: Sequence[AlarmTelling], now: datetime) -> "Future[int]":
+    """Tell one recipient on a new thread."""
+    told: Future[int] = Future()
+
+    def run() -> None:
+        try:
+            told.set_result(_tell_all(tellings, now))
+        except BaseException as error:
+            if isinstance(error, Exception) and not (isinstance(error, Error) and is_transient(error)):
+                log.exception("watch.failed", thread="tell")
+            told.set_exception(error)
+        finally:
+            connection.close()
+
+    threading.Thread(target=run, name="tell", daemon=True).start()
+    return told
+
+
+def _tell_all(tellings: Sequence[AlarmTelling], now: datetime) -> int:
+    """Tell one recipient one thing after the other, until a try fails: the next would as well."""
+    began, tries = monotonic(), 0
+    for telling in tellings:
+        answer = _tell(telling, now)
+        tries += answer is not None
+        if monotonic() - began > BATCH_S or (answer and answer.verdict is not Verdict.DELIVERED):
+            break
+    return tries
+
+
+def _tell(telling: AlarmTelling, now: datetime) -> Answer | None:
+    """Claim, send, note; None when another process was faster."""
     rows = AlarmTelling.objects.filter(pk=telling.pk, claimed=telling.claimed, told=telling.told)
     if not rows.update(claimed=now):
-        return False
+        return None
     message = messages.of(telling.alarm, telling.told + 1, now)
     answer = channels.send(telling.recipient, message, now)
     _note(telling, answer, now)
     note_channel(telling.recipient, answer, now)
-    return True
+    return answer
 
 
 def _note(telling: AlarmTelling, answer: Answer, now: datetime) -> None:

@@ -218,3 +218,20 @@ def test_after_it_was_back_the_next_outage_is_asked_about_soon_again() -> None:
     assert ticket
     made.failed(ticket, now)
     assert made.wait_s(now) == 0.25
+
+
+def test_with_a_probe_of_its_own_no_caller_is_ever_the_probe() -> None:
+    asked, there, back = threading.Event(), threading.Event(), threading.Event()
+
+    def probe() -> None:
+        asked.set()
+        there.wait(PATIENCE_S)
+
+    breaker = Breaker("test", probe, circuit=lambda: Circuit(first_s=0, longest_s=0, probe_s=0))
+    breaker.on_close.append(back.set)
+    breaker.trip("refused")
+    assert asked.wait(PATIENCE_S)
+    assert [breaker.admit() for _ in range(3)] == [None] * 3
+    there.set()
+    assert back.wait(PATIENCE_S)
+    assert breaker.admit()

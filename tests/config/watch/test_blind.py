@@ -1,5 +1,6 @@
 """The database is away: a process tells from what it remembers, and writes it down afterwards."""
 
+import threading
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from events.models import Alarm, AlarmMute, AlarmRecipient, AlarmTelling
 from events.webhooks import Answer, Verdict
 from tests.config.watch.conftest import Time, somebody
 
+PATIENCE_S = 30
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -115,3 +117,21 @@ def test_a_muted_outage_is_silent(time: Time, sent: Sent) -> None:
     look_once(Look(rules=()), blind, time.now)
     minutes_away(time, blind, 30)
     assert sent == []
+
+
+def test_one_who_hangs_keeps_nobody_else_from_hearing_of_the_outage(time: Time) -> None:
+    somebody("https://hangs.example/", name="hangs")
+    somebody("https://ops.example/", name="ops")
+    heard = threading.Event()
+
+    def send(recipient: AlarmRecipient, _message: Message, _now: datetime) -> Answer:
+        if recipient.name == "hangs":
+            assert heard.wait(PATIENCE_S), "the other one was told first, or at the same time"
+        else:
+            heard.set()
+        return Answer(verdict=Verdict.DELIVERED)
+
+    blind = Blind(send=send)
+    look_once(Look(rules=()), blind, time.now)
+    minutes_away(time, blind, 0.5)
+    assert blind.heard == set(AlarmRecipient.objects.values_list("pk", flat=True))

@@ -1,13 +1,17 @@
 """Alarms leave the console: signed or by e-mail, until somebody acknowledges, and once more when it is over."""
 
 import json
+import threading
+from datetime import datetime
 from itertools import pairwise
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
 
 from config.watch import channels, telling
 from config.watch import telling as module
+from config.watch.messages import Message
 from events.models import Alarm, AlarmMute, AlarmRecipient, AlarmTelling
 from events.webhooks import Answer, Verdict, secret_of, shown
 from tests.config.watch.conftest import Time, late, letters, opened, somebody
@@ -15,6 +19,7 @@ from tests.config.watch.mail_server import MailServer
 from tests.events.webhooks.receiver import Receiver
 from tests.given import given_game
 
+PATIENCE_S = 30
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("inside")]
 
 
@@ -100,6 +105,27 @@ def test_one_message_says_that_it_is_over(time: Time, receiver: Receiver, acknow
     assert receiver.ids[1] == f"alarm_{Alarm.objects.get().uid.hex}_end"
 
 
+def test_a_receiver_can_tell_what_belongs_to_one_alarm(time: Time, receiver: Receiver) -> None:
+    """Each message has an id of its own, to drop it when it comes again; all name their alarm."""
+    somebody(receiver.url)
+    time.finds(letters())
+    time.tells()
+    time.passes(minutes=61)
+    time.finds(letters())
+    time.tells()
+    time.passes(seconds=60)
+    time.finds()
+    time.tells()
+    time.passes(hours=1)
+    time.finds(letters())
+    time.tells()
+    assert kinds_of(receiver) == ["opened", "repeated", "ended", "opened"]
+    first, *same, another = [body["data"]["alarm"] for body in bodies(receiver)]
+    assert same == [first, first]
+    assert another != first
+    assert len(set(receiver.ids)) == 4
+
+
 def test_whoever_was_not_told_of_it_is_not_told_that_it_is_over(time: Time, receiver: Receiver) -> None:
     time.finds(letters())
     time.tells()
@@ -144,7 +170,8 @@ def test_two_processes_tell_once(time: Time, receiver: Receiver) -> None:
     time.finds(letters())
     telling._prepare(time.now)
     ours, theirs = telling._due(time.now), telling._due(time.now)
-    assert [telling._tell(each, time.now) for each in (*ours, *theirs)] == [True, False]
+    told = [telling._tell(each, time.now) for each in (*ours, *theirs)]
+    assert [answer is not None for answer in told] == [True, False]
     assert len(receiver.calls) == 1
 
 
@@ -177,6 +204,50 @@ def test_a_way_that_fails_holds_up_no_other(time: Time, receiver: Receiver, mail
     time.finds(letters())
     assert time.tells() == 3
     assert (len(receiver.calls), len(mail.letters)) == (1, 1)
+
+
+def test_one_who_hangs_holds_up_nobody_else(time: Time, monkeypatch: pytest.MonkeyPatch) -> None:
+    let_go, arrived = threading.Event(), SimpleQueue[tuple[str, str]]()
+
+    def send(recipient: AlarmRecipient, message: Message, _now: datetime) -> Answer:
+        if recipient.name == "hangs":
+            let_go.wait(PATIENCE_S)
+        arrived.put((recipient.name, message.facts["key"]))
+        return Answer(verdict=Verdict.DELIVERED)
+
+    monkeypatch.setattr(channels, "send", send)
+    somebody("https://hangs.example/", name="hangs")
+    somebody("https://ops.example/", name="ops")
+    teller = telling.Teller()
+    time.finds(letters(key="alpha"))
+    begun = teller.begin(time.now)
+    assert arrived.get(timeout=PATIENCE_S) == ("ops", "alpha")
+    for told in begun[1:]:
+        told.result(PATIENCE_S)
+    time.finds(letters(key="alpha"), letters(key="beta"))
+    begun += teller.begin(time.passes(seconds=5))
+    assert arrived.get(timeout=PATIENCE_S) == ("ops", "beta")
+    assert teller.begin(time.passes(seconds=5)) == [], (
+        "who is still being told is not told a second thing beside it"
+    )
+    let_go.set()
+    assert sum(told.result(PATIENCE_S) for told in begun) == 3
+    assert arrived.get(timeout=PATIENCE_S) == ("hangs", "alpha")
+    assert [told.result(PATIENCE_S) for told in teller.begin(time.passes(seconds=5))] == [1]
+    assert arrived.get(timeout=PATIENCE_S) == ("hangs", "beta")
+
+
+def test_after_a_try_that_failed_the_rest_waits_for_its_turn(time: Time, receiver: Receiver) -> None:
+    """A hundred alarms are not a hundred time-outs one after the other."""
+    receiver.status = 503
+    somebody(receiver.url)
+    time.finds(*[letters(key=f"game-{number}") for number in range(5)])
+    assert time.tells() == 1
+    receiver.status = 200
+    time.passes(seconds=5)
+    assert time.tells() == 4
+    time.passes(seconds=10)
+    assert time.tells() == 1
 
 
 @pytest.mark.parametrize(("reply", "verdict"), [("450 later", "transient"), ("550 no such box", "permanent")])
