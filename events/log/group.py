@@ -51,6 +51,7 @@ class Committer:
         self._changed = threading.Condition()
         self._leader: threading.Thread | None = None
         self._stopping = False
+        self._outage = False  # since the leader last worked
 
     def submit(self, game_id: int, entries: Sequence[Entry]) -> "Future[list[Outcome]]":
         """Queue a call; its future gets one outcome per entry, or raises an EventsError.
@@ -73,8 +74,12 @@ class Committer:
         return call.future
 
     def refuse_waiting(self) -> None:
-        """Answer who has not had a turn: the database has gone, and the leader may hang in it. Nothing is lost."""
+        """Answer who has not had a turn: the database has gone, and the leader may hang in it. Nothing is lost.
+
+        The leader's connection may be broken without knowing it: whoever comes first afterwards gets a new one.
+        """
         with self._changed:
+            self._outage = True
             waiting, self._calls = list(self._calls), deque()
         for call in waiting:
             if call.future.set_running_or_notify_cancel():
@@ -147,6 +152,9 @@ class Committer:
             call.future.set_exception(_answer(again))
 
     def _attempt(self, group: Sequence[Call]) -> list[list[Outcome]]:
+        if self._outage:
+            self._outage = False
+            connection.close()
         _drop_if_broken()
         try:
             return self._commit(group)

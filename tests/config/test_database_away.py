@@ -129,3 +129,23 @@ def test_whose_turn_had_not_come_is_answered_when_the_database_goes() -> None:
     go.set()
     assert len(first.result(PATIENCE_S)) == 1
     committer.stop()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_after_an_outage_the_first_append_does_not_pay_with_a_broken_connection() -> None:
+    used: list[object] = []
+
+    def note(calls: object) -> list[list[object]]:
+        connection.ensure_connection()
+        used.append(connection.connection)
+        return [[object()] for _ in calls]  # type: ignore[attr-defined]
+
+    committer = Committer(note)  # type: ignore[arg-type]
+    for outage in (False, False, True):
+        if outage:
+            committer.refuse_waiting()  # what the breaker has called when it opens
+        committer.submit(1, [_entry("e")]).result(PATIENCE_S)
+    committer.stop()
+    before, still, after = used
+    assert before is still
+    assert after is not before
