@@ -146,6 +146,8 @@ def _refuse(protocol: Any) -> None:
     told = problem(503, "unavailable", UNKNOWN, headers={"Retry-After": "1"})
     headers = [(name.encode(), value.encode()) for name, value in told.items()]
     say_last(protocol)
+    if not getattr(protocol, "path", None):
+        protocol.clientproto = b"HTTP/1.1"  # Twisted knows it with the body's last byte
     protocol.handle_reply({"type": "http.response.start", "status": told.status_code, "headers": headers})
     protocol.handle_reply({"type": "http.response.body", "body": told.content})
 
