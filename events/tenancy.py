@@ -1,6 +1,7 @@
 """Making a game: its row, its partitions, and a checkpoint for every hub."""
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from events.hubs.claim import make_missing
 from events.hubs.registry import hubs
@@ -9,6 +10,11 @@ from events.models.games import DEFAULT_PARTITIONS
 
 RESERVED = "clarion:"
 """How the slugs of Clarion's own games begin; no name that staff could give one of theirs."""
+
+
+def games_of_others() -> QuerySet[Game]:
+    """Return all games but Clarion's own: those that staff should see, and choose from."""
+    return Game.objects.exclude(slug__startswith=RESERVED)
 
 
 @transaction.atomic

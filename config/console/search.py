@@ -9,7 +9,8 @@ from unfold.dataclasses import SearchResult
 from events.admin.cells import page_of
 from events.admin.finding import at_place, with_id
 from events.admin.lists import asked_text
-from events.models import Event, EventType, Game
+from events.models import Event, EventType
+from events.tenancy import games_of_others
 from notifications.admin.delivery_filters import notification_of
 from notifications.admin.inbox import found_by
 from notifications.models import Delivery, Notification, Rule
@@ -24,7 +25,7 @@ def search(request: HttpRequest, _lowered: str) -> list[SearchResult]:
     term = asked_text(request, "s")
     if not term:
         return []
-    games = list(Game.objects.values_list("id", flat=True))
+    games = list(games_of_others().values_list("id", flat=True))
     return [
         SearchResult(title=title, description=kind, link=page_of(row), icon=icon)
         for model, kind, icon, rows in _kinds(term, games)

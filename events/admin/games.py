@@ -93,6 +93,7 @@ class GameAdmin(ConsoleAdmin):
     """A game is never deleted here: its log refers to it."""
 
     form = GameForm
+    slug_of_game = "slug"
     list_display = ("slug", "name", "mode", "partitions", "events", "made")
     search_fields = ("slug__startswith", "name__istartswith")
     search_help_text = "how the game's name begins"
@@ -181,6 +182,7 @@ class EventTypeAdmin(ConsoleAdmin):
     """What staff know of each type of event."""
 
     form = EventTypeForm
+    slug_of_game = "game__slug"
     list_display = ("name", "in_game", "lane_name", "checked", "sampled", "description", "log")
     list_display_links = ("name",)
     list_filter = (("game", RelatedDropdownFilter), ("lane", ChoicesDropdownFilter))

@@ -66,6 +66,7 @@ class ApiKeyAdmin(ConsoleAdmin):
     """Keys are made and revoked; a secret is shown once."""
 
     form = ApiKeyForm
+    slug_of_game = "game__slug"
     list_display = ("name", "in_game", "begins", "scope_list", "limit", "used", "state")
     list_filter = (("game", RelatedDropdownFilter),)
     list_select_related = ("game",)

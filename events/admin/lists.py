@@ -18,7 +18,7 @@ from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator
 from unfold.views import ChangeList
 
-from events.models import Game
+from events.tenancy import RESERVED, games_of_others
 
 ROWS = 25
 PAGES_MAX = 400
@@ -41,8 +41,16 @@ class ConsoleAdmin(ModelAdmin):
     empty_hint: ClassVar[str] = ""
     """What would appear here; shown when the list is empty."""
 
+    slug_of_game: ClassVar[str] = ""
+    """How a row leads to its game's slug: rows of Clarion's own games are then left out."""
+
     history: ClassVar[bool] = True
     """Whether staff do anything here that a page's history could tell."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Leave out what is of no game that somebody made."""
+        rows: QuerySet[Any] = super().get_queryset(request)
+        return rows.exclude(**{f"{self.slug_of_game}__startswith": RESERVED}) if self.slug_of_game else rows
 
     def changeform_view(
         self,
@@ -173,9 +181,11 @@ class LargeTable:
 
 
 def asked_games(request: HttpRequest) -> list[int]:
-    """Return the game that is asked for, or all of them."""
+    """Return the game that is asked for, or all but Clarion's own."""
     asked = asked_id(request, "game__id__exact")
-    return list(Game.objects.values_list("id", flat=True)) if asked is None else [asked]
+    if asked is not None:
+        return [asked]
+    return list(games_of_others().values_list("id", flat=True))
 
 
 def asked_text(request: HttpRequest, name: str) -> str:

@@ -17,11 +17,12 @@ from events.admin.confirming import Lever, ask, ask_about_one
 from events.admin.lists import ReadOnlyAdmin
 from events.admin.replay_forms import RateForm, ReplayForm
 from events.admin.replay_words import duration, rebuilt
-from events.models import Game, Replay
+from events.models import Replay
 from events.models.replays import OPEN
 from events.replays import control
 from events.replays.job import title_of, unit_of
 from events.replays.pace import seconds_left
+from events.tenancy import games_of_others
 
 NOUN = ("replay", "replays")
 PAUSE = Lever(
@@ -84,7 +85,7 @@ class ReplayAdmin(ReadOnlyAdmin):
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Choose the game where there is no choice; links from other screens choose more."""
-        games = list(Game.objects.values_list("id", flat=True)[:2])
+        games = list(games_of_others().values_list("id", flat=True)[:2])
         only = {"game": games[0]} if len(games) == 1 else {}
         return {**only, **super().get_changeform_initial_data(request)}
 

@@ -27,6 +27,8 @@ CAUTION = (
 class RetentionAdmin(ConsoleAdmin):
     """A game without a row keeps everything."""
 
+    slug_of_game = "game__slug"
+
     list_display = ("game", "kept_payloads", "kept_notifications", "decision_days", "profile_days", "taken")
     list_select_related = ("game",)
     ordering = ("game__slug",)

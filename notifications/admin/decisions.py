@@ -13,7 +13,7 @@ from unfold.decorators import display
 from events.admin.cells import EMPTY, Cell, ago, at, link_to, list_of
 from events.admin.filters import Until
 from events.admin.lists import LargeTable, ReadOnlyAdmin, asked_games, asked_id, asked_text
-from events.models import Game
+from events.tenancy import games_of_others
 from notifications.admin import reasons
 from notifications.models import Decision, Notification, Rule
 from notifications.models.decisions import Outcome
@@ -47,8 +47,8 @@ class GameChosen(Chosen):
     parameter_name = "game__id__exact"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Offer all games."""
-        return [(str(pk), slug) for pk, slug in Game.objects.values_list("id", "slug")]
+        """Offer all games but Clarion's own."""
+        return [(str(pk), slug) for pk, slug in games_of_others().values_list("id", "slug")]
 
 
 class RuleChosen(Chosen):

@@ -17,7 +17,8 @@ from events.admin.cells import EMPTY, Cell, ago, beside, code, json_text, link_t
 from events.admin.confirming import Lever, ask, ask_about_one
 from events.admin.filters import ExactText
 from events.admin.lists import ConsoleAdmin
-from events.models import Event, Game
+from events.models import Event
+from events.tenancy import games_of_others
 from notifications import editing, rulebook
 from notifications.admin import channels, missed, problems, wording
 from notifications.admin.forms import RuleForm, TemplateForm, TemplateFormSet
@@ -79,6 +80,7 @@ class RuleAdmin(ConsoleAdmin):
     """Saving makes a revision, unless nothing has changed; built-in rules are only looked at."""
 
     form = RuleForm
+    slug_of_game = "game__slug"
     list_display = (
         "slug", "in_game", "about", "kind", "category", "state", "revised_short", "last_sent", "decisions",
     )  # fmt: skip
@@ -127,7 +129,7 @@ class RuleAdmin(ConsoleAdmin):
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Choose the game where there is no choice."""
-        games = list(Game.objects.values_list("id", flat=True)[:2])
+        games = list(games_of_others().values_list("id", flat=True)[:2])
         only = {"game": games[0]} if len(games) == 1 else {}
         return {**only, **super().get_changeform_initial_data(request)}
 

@@ -14,7 +14,8 @@ from unfold.decorators import action, display
 from events.admin.cells import EMPTY, Cell, ago, at, beside, code, json_text, link_to, list_of
 from events.admin.confirming import Lever, ask, ask_about_one
 from events.admin.lists import ROWS, LargeTable, ReadOnlyAdmin, asked_games, asked_id, asked_text
-from events.models import Event
+from events.models import Event, Game
+from events.tenancy import RESERVED
 from players.admin.levers import BLOCK, ERASE, UNBLOCK
 from players.models import Device, Player, Profile, ProfileRevision
 from players.presence import is_present
@@ -96,7 +97,10 @@ class PlayerAdmin(LargeTable, ReadOnlyAdmin):
         if term := asked_text(request, "q"):
             return [found.filter(pk__in=beginning(term, asked_games(request))).order_by("game_id", "key")]
         game = asked_id(request, "game__id__exact")
-        return [found if game is None else found.filter(game_id=game).order_by("key")]
+        if game is not None:
+            return [found.filter(game_id=game).order_by("key")]
+        own = Game.objects.filter(slug__startswith=RESERVED).values_list("id", flat=True)
+        return [found.exclude(game_id__in=list(own))]
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         """Offer what makes a difference."""

@@ -41,6 +41,8 @@ RETIRE = Lever(
 class TokenKeyAdmin(ConsoleAdmin):
     """A new key signs from now on; the old ones verify until they are retired."""
 
+    slug_of_game = "game__slug"
+
     list_display = ("kid", "in_game", "state", "made", "ended")
     list_filter = (("game", RelatedDropdownFilter),)
     list_select_related = ("game",)

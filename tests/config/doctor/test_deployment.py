@@ -36,7 +36,6 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     """All processes of the Procfile, and a game that is somebody's."""
     static = collected(tmp_path_factory.mktemp("static"))
     with Services("doctor", CLARION_STATIC=static) as servers:
-        servers.start("worker-deliveries")
         assert finished(MANAGE, "creategame", THEIRS, **servers.environment).returncode == 0
         yield servers
 

@@ -1,0 +1,53 @@
+"""What the doctor leaves behind is in nobody's way: the console's lists leave its game out, unless it is asked for."""
+
+from typing import Any
+
+import pytest
+
+from config.doctor.road import checks, game, stages
+from events.hubs.run import run
+from events.lanes import Lane
+from events.models import Game
+from tests.config.doctor.conftest import looked
+from tests.given import an_event, given_events, given_game
+from tests.staff import Console, olive
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def console(monkeypatch: pytest.MonkeyPatch) -> Console:
+    """Olive's console, after a doctor has run."""
+    real = stages.decided
+
+    def decide(event: int) -> bool:
+        while run("decisions", Lane.URGENT):
+            pass
+        return real(event)
+
+    monkeypatch.setattr(stages, "decided", decide)
+    looked(checks.Road())
+    with game.key(game.install()):
+        pass
+    return olive()
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "events_game", "events_eventtype", "events_apikey", "events_retention", "events_event", "players_player",
+        "players_tokenkey", "notifications_rule", "notifications_decision", "notifications_notification",
+    ],
+)  # fmt: skip
+def test_no_list_shows_what_is_the_doctor_s(console: Console, model: str) -> None:
+    assert console.rows(model) == []
+
+
+def test_what_is_somebody_s_is_shown_and_the_doctor_s_events_are_there_for_who_asks(console: Console) -> None:
+    theirs = given_game("alpha")
+    given_events(theirs, an_event())
+    assert [row.game_id for row in console.rows("events_event")] == [theirs.pk]
+    assert [row.slug for row in console.rows("events_game")] == ["alpha"]
+    own: Any = Game.objects.get(slug=game.SLUG)
+    asked = console.rows("events_event", game__id__exact=own.pk)
+    assert [row.type for row in asked] == [game.TYPE]
