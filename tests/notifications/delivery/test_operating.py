@@ -11,7 +11,7 @@ from events.models import Game, OutboxEvent
 from notifications.delivery import groups, operating
 from notifications.delivery.groups import Group
 from notifications.models import Delivery
-from notifications.models.deliveries import State
+from notifications.models.deliveries import OPEN, State
 from tests.given import given_game
 from tests.notifications.delivery.scene import deliver, failing, fresh, given_delivery, given_memory, now
 from tests.notifications.given import notifications
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def given_rows(game: Game, count: int, state: State = State.DEAD, **fields: Any) -> list[Delivery]:
     """Write deliveries as they would be after whatever has happened to them."""
-    ended = {"finished": now(), "error": "http 410", "detail": "gone"} if state != State.WAITING else {}
+    ended = {"finished": now(), "error": "http 410", "detail": "gone"} if state not in OPEN else {}
     rows = [
         Delivery(
             notification_id=uuid4(), game=game,
