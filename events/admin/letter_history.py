@@ -22,8 +22,8 @@ def steps_of(letter: DeadLetter) -> Cell:
     told.append((at(letter.created), "Clarion", "parked", EMPTY, EMPTY))
     body = format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>", told)
     return format_html(
-        '<div class="console-scroll console-within"><table class="console-table"><thead><tr><th>when</th><th>by</th><th>came to</th>'
-        "<th>version</th><th>reason</th></tr></thead><tbody>{}</tbody></table></div>",
+        '<div class="console-scroll console-within"><table class="console-table"><thead><tr><th>when</th>'
+        "<th>by</th><th>came to</th><th>version</th><th>reason</th></tr></thead><tbody>{}</tbody></table></div>",
         body,
     )
 
