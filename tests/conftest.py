@@ -1,5 +1,6 @@
 """What every test shares: nothing stays in the process; ``tests.settings`` says on what it runs."""
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -64,23 +65,32 @@ def _tables_are_emptied_quickly() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_modify_db_settings: None) -> Iterator[None]:  # noqa: ARG001 - pytest-django's, which goes first
-    """Begin with a copy of what an earlier run has migrated."""
-    if BACKEND == "services":
-        yield
-        return
-    from tests import migrated  # noqa: PLC0415 - Django's apps are loaded only now
+def copying() -> Iterator[contextlib.ExitStack]:
+    """Hold what lets Django begin with a copy of a migrated database, until it has."""
+    with contextlib.ExitStack() as stack:
+        yield stack
 
-    with migrated.copied():
-        yield
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings: None,  # noqa: ARG001 - pytest-django's, which goes first
+    copying: contextlib.ExitStack,
+) -> None:
+    """Begin with a copy of what an earlier run has migrated."""
+    if BACKEND != "services":
+        from tests import migrated  # noqa: PLC0415 - Django's apps are loaded only now
+
+        copying.enter_context(migrated.copied())
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(
     django_db_setup: None,  # noqa: ARG001 - as above
     django_db_blocker: pytest_django.DjangoDbBlocker,
+    copying: contextlib.ExitStack,
 ) -> None:
     """Leave the migrated database for later runs, before any test has written into it."""
+    copying.close()
     if BACKEND != "services":
         from tests import migrated  # noqa: PLC0415 - as above
 
