@@ -22,6 +22,8 @@ SERVICES = os.environ.get("CLARION_TEST_SERVICES") == "1"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 ROOMS = ("config", "events", "players", "notifications")
 PORTS = {"PostgreSQL": 5432, "Redis": 6379, "RabbitMQ": 5672}
+TWO_AT_ONCE = ("-n", "2", "--dist", "loadfile")
+"""A file stays on one process, so that what it starts for itself is started once."""
 COUNT = re.compile(r"(\d+) (passed|failed|skipped|errors?)")
 NODE_COUNT = re.compile(r"^# (pass|fail|skipped) (\d+)$", re.MULTILINE)
 
@@ -69,7 +71,7 @@ def lint(tally: Tally) -> None:
 
 def embedded(tally: Tally) -> None:
     """Every test that needs nothing but Python, on SQLite."""
-    _pytest(tally, "not services and not browser", ["-n", "2"])
+    _pytest(tally, "not services and not browser", TWO_AT_ONCE)
 
 
 def services(tally: Tally) -> None:
@@ -81,7 +83,7 @@ def services(tally: Tally) -> None:
     if away:
         _unreachable(tally, f"tests on services: {', '.join(away)} did not answer")
         return
-    _pytest(tally, "not browser and not embedded and not chaos", ["-n", "2"], CLARION_TEST_BACKEND="services")
+    _pytest(tally, "not browser and not embedded and not chaos", TWO_AT_ONCE, CLARION_TEST_BACKEND="services")
 
 
 def javascript(tally: Tally) -> None:

@@ -132,13 +132,17 @@ class Gateways(Check):
     ways = SERVICES
 
     def look(self, target: Target) -> Iterator[Finding]:
-        """Count processes that tell the database that they live, and those that are connected to it."""
+        """Count processes that tell the database that they live, and those that are connected to it.
+
+        A lease outlives its process for some seconds; it counts only where a pooler hides who is connected.
+        """
         leased = Gateway.objects.filter(lease_until__gt=datetime.now(UTC)).count()
         web = _connected("web")
         values = {"gateways": leased, "web": web}
-        if leased or web:
+        hidden = not _connected("command")  # not even this one shows
+        if web or (hidden and leased):
             yield ok(f"{web} web processes are connected to the database, {leased} hold sockets", **values)
-        elif not _connected("command"):  # not even this one shows
+        elif hidden:
             yield not_run(
                 "whether a web process lives: the database does not tell who is connected", WITH_URL
             )
