@@ -111,8 +111,16 @@ def stopping() -> Iterator[Stopping]:
     STOPPING.clear()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that need what is not here are not run, and say why; under CI they are, and fail."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is not to be run, and say why.
+
+    Tests that need what is not here are skipped; under CI they are run, and fail. On services, tests without a
+    database are left to the embedded run: they would only do the same again.
+    """
+    if BACKEND == "services":
+        same = [item for item in items if not _differs_on_services(item)]
+        config.hook.pytest_deselected(items=same)
+        items[:] = [item for item in items if item not in set(same)]
     for item in items:
         if BACKEND != "services" and "services" in item.keywords:
             item.add_marker(pytest.mark.skip(reason="needs CLARION_TEST_SERVICES=1"))
@@ -121,3 +129,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         ]
         if missing and not CI:
             item.add_marker(pytest.mark.skip(reason=f"there is no {', no '.join(missing)} on this machine"))
+
+
+def _differs_on_services(item: pytest.Item) -> bool:
+    """Tell whether a test uses a database, or asks for services by its mark."""
+    marked = any(item.get_closest_marker(name) for name in ("django_db", "services", "browser"))
+    return marked or bool({"db", "transactional_db", "services"} & set(getattr(item, "fixturenames", ())))

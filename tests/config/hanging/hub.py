@@ -24,12 +24,16 @@ class Hanging(Projection):
         with connection.cursor() as cursor:
             for event in events:
                 cursor.execute("INSERT INTO hanging_seen VALUES (%s)", [event.id])
-        if (settings.HANGING / "on").exists():
-            if not settings.HANGS or threading.current_thread() is not threading.main_thread():
-                raise OperationalError("it passes by itself")
-            (settings.HANGING / "hangs").touch()
-            time.sleep(FOR_EVER_S)
         return None
 
 
-HUB = Hub(name="hanging", projections=(Hanging(),))
+def lock(_: frozenset[int]) -> None:
+    """Hang where no watchdog looks, while it is switched on."""
+    if (settings.HANGING / "on").exists():
+        if not settings.HANGS or threading.current_thread() is not threading.main_thread():
+            raise OperationalError("it passes by itself")
+        (settings.HANGING / "hangs").touch()
+        time.sleep(FOR_EVER_S)
+
+
+HUB = Hub(name="hanging", projections=(Hanging(),), lock=lock)
