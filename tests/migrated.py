@@ -2,8 +2,9 @@
 
 Asking Django to migrate a copy takes seconds too, and finds nothing to do; so nobody asks.
 
-It is kept for as long as the migrations and the locked packages are the same; a run that
-finds none migrates, as users do, and leaves its database for the next.
+It is kept for as long as the migrations and the locked packages are the same, in the folder that
+``CLARION_TEST_MIGRATED`` names or a temporary one; a run that finds none migrates, as users do,
+and leaves its database for the next.
 """
 
 import hashlib
@@ -27,12 +28,12 @@ KEPT = 5
 
 def template() -> Path:
     """Return where the database of these migrations is kept, whether it is there or not."""
-    files = [ROOT / "requirements-dev.txt", Path(__file__), *sorted(ROOT.glob("*/migrations/*.py"))]
+    files = [ROOT / "requirements-dev.txt", *sorted(ROOT.glob("*/migrations/*.py"))]
     told = hashlib.sha256()
     for file in files:
         told.update(f"{file.relative_to(ROOT)}\n".encode() + file.read_bytes())
-    folder = Path(tempfile.gettempdir()) / f"clarion-migrated-{os.getuid()}"
-    return folder / f"{told.hexdigest()[:32]}.sqlite3"
+    usual = Path(tempfile.gettempdir()) / f"clarion-migrated-{os.getuid()}"
+    return Path(os.environ.get("CLARION_TEST_MIGRATED") or usual) / f"{told.hexdigest()[:32]}.sqlite3"
 
 
 @contextmanager

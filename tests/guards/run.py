@@ -11,6 +11,7 @@ A guard passes when its test passes on the tree as it is and fails, by its own a
 by what it calls, on the broken one. A patch that no longer fits is a failure too.
 """
 
+import compileall
 import os
 import re
 import shutil
@@ -29,7 +30,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 SERVICES = os.environ.get("CLARION_TEST_SERVICES") == "1"
 LEFT_OUT = (
-    ".git", ".venv*", "var", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis",
+    ".git", ".venv*", "var", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis",
     ".import_linter_cache", "node_modules", "staticfiles", "*.sqlite3*",
 )  # fmt: skip
 AT_ONCE = 2
@@ -129,6 +130,8 @@ def apply(diff: str, tree: Path) -> None:
                 raise Misfit(f"its lines are {text.count(old)} times in {path.relative_to(tree)}, not once")
             text = text.replace(old, new)
         path.write_text(text)
+        for compiled in (path.parent / "__pycache__").glob(f"{path.stem}.*.pyc"):
+            compiled.unlink()  # what is broken may have the size and second of what was whole
 
 
 class Bench:
@@ -138,7 +141,8 @@ class Bench:
         """Copy the tree as it is."""
         self._folder = folder
         self._whole = folder / "whole"
-        shutil.copytree(ROOT, self._whole, ignore=shutil.ignore_patterns(*LEFT_OUT))
+        shutil.copytree(ROOT, self._whole, ignore=shutil.ignore_patterns(*LEFT_OUT, "__pycache__"))
+        compileall.compile_dir(self._whole, quiet=2)  # once, instead of in each copy
         self._mutex = threading.Lock()
         self._before: dict[tuple[str, str, bool], Future[Run]] = {}
         self._slots: SimpleQueue[int] = SimpleQueue()
@@ -212,7 +216,8 @@ class Bench:
             result = subprocess.run(
                 _command(guard, tests),
                 cwd=tree,
-                env=_environment(guard, slot) | {"TMPDIR": str(scratch)},
+                env=_environment(guard, slot)
+                | {"TMPDIR": str(scratch), "CLARION_TEST_MIGRATED": str(self._folder / "migrated")},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
@@ -244,7 +249,7 @@ def _command(guard: Guard, tests: Sequence[str]) -> list[str]:
 def _environment(guard: Guard, slot: int) -> dict[str, str]:
     ours = re.compile(r"^(CLARION_|CELERY_|DATABASE_URL$|REDIS_URL$|SECRET_KEY$|PYTEST_)")
     kept = {name: value for name, value in os.environ.items() if not ours.match(name)}
-    kept["PYTHONDONTWRITEBYTECODE"] = "1"  # what is broken may have the size and second of what was whole
+    kept["PYTHONDONTWRITEBYTECODE"] = "1"  # as in ``apply``
     if not guard.services:
         return kept
     return kept | {
