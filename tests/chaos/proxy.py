@@ -34,7 +34,8 @@ class Proxy:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
         self._thread.start()
-        self._server = self._do(self._listen())
+        self._clients: dict[asyncio.Task[None], int] = {}
+        self._server = self._do(self._listen(0))
 
     # -- the weather -----------------------------------------------------------------------------------
 
@@ -50,6 +51,14 @@ class Proxy:
         """Let everything through again, also what has waited."""
         self.bytes_a_second = None
         self._do(self._set_stalled(stalled=False))
+
+    def refuse(self) -> None:
+        """Be as a server that is stopped: nobody listens, and what was open is broken."""
+        self._do(self._stop_listening())
+
+    def listen(self) -> None:
+        """Take connections again, on the same port."""
+        self._server = self._do(self._listen(self.port))
 
     def hold(self, client_port: int) -> None:
         """Keep what one client sends: what a frozen process has given to the kernel would else still arrive."""
@@ -72,9 +81,8 @@ class Proxy:
 
     # -- the traffic -----------------------------------------------------------------------------------
 
-    async def _listen(self) -> asyncio.Server:
-        self._clients: dict[asyncio.Task[None], int] = {}
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+    async def _listen(self, port: int) -> asyncio.Server:
+        server = await asyncio.start_server(self._serve, "127.0.0.1", port)
         self.port = server.sockets[0].getsockname()[1]
         return server
 
@@ -145,12 +153,12 @@ class Proxy:
 
     def close(self) -> None:
         """End with all connections."""
-        self._do(self._end())
+        self._do(self._stop_listening())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
 
-    async def _end(self) -> None:
+    async def _stop_listening(self) -> None:
         self._server.close()
         await self._cut(None)
 
