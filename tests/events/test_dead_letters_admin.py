@@ -1,5 +1,7 @@
 """The Dead letters screen: groups, a group, a letter; levers that name the exact count and ask why."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -190,6 +192,20 @@ def analyzed() -> None:
         cursor.execute("ANALYZE events_deadletter")
 
 
+@contextmanager
+def no_scan_because_it_is_small() -> Iterator[None]:
+    """Let PostgreSQL scan only where no index would do: a table of a test's size fits into a few pages."""
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SET enable_seqscan = off")
+        try:
+            yield
+        finally:
+            cursor.execute("RESET enable_seqscan")
+
+
 def test_the_list_steps_through_an_index_whatever_there_is(
     recording_hub: MakeHub,  # noqa: F811 - the fixture
     monkeypatch: pytest.MonkeyPatch,
@@ -213,11 +229,12 @@ def test_the_list_steps_through_an_index_whatever_there_is(
     about = [each for each in statements if "events_deadletter" in each[0]]
     stepping = [each for each in about if each[0].startswith("WITH")]
     assert len(stepping) == 4, "parts and numbers, of the list and of the group"
-    for each in about:
-        assert not {"SCAN d", "SCAN events_deadletter"} & indexes_of(each), each[0]
-    for each in stepping:
-        assert not sorts(each), each[0]
-        assert "dead_letter_group" in indexes_of(each)
+    with no_scan_because_it_is_small():
+        for each in about:
+            assert not {"SCAN d", "SCAN events_deadletter"} & indexes_of(each), each[0]
+        for each in stepping:
+            assert not sorts(each), each[0]
+            assert "dead_letter_group" in indexes_of(each)
 
 
 def test_what_is_too_many_to_count_says_more_than(

@@ -34,7 +34,7 @@ LEFT_OUT = (
     ".import_linter_cache", "node_modules", "staticfiles", "*.sqlite3*",
 )  # fmt: skip
 AT_ONCE = 2
-TIMEOUT_S = 90
+TIMEOUT_S = 180
 TEST_S = 10
 """For so long a run may last, and so much longer for each test, on a busy machine."""
 SHOWN = 30
