@@ -1,7 +1,5 @@
 """The Dead letters screen: groups, a group, a letter; levers that name the exact count and ask why."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,7 +19,7 @@ from events.models import DeadLetter, Event, Game, LetterState, OutboxEvent, Ret
 from tests.events.hubs.conftest import MakeHub, recording_hub  # noqa: F401 - a fixture
 from tests.events.hubs.letters.parked import Poison, given_parked, more
 from tests.given import given_game
-from tests.plans import indexes_of, recorded, sorts
+from tests.plans import indexes_of, no_scan_because_it_is_small, recorded, sorts
 from tests.staff import Console, address, given_staff, olive, said, text, vera
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -190,20 +188,6 @@ def given_many(game: Game, groups: int, each: int) -> None:
 def analyzed() -> None:
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE events_deadletter")
-
-
-@contextmanager
-def no_scan_because_it_is_small() -> Iterator[None]:
-    """Let PostgreSQL scan only where no index would do: a table of a test's size fits into a few pages."""
-    if connection.vendor != "postgresql":
-        yield
-        return
-    with connection.cursor() as cursor:
-        cursor.execute("SET enable_seqscan = off")
-        try:
-            yield
-        finally:
-            cursor.execute("RESET enable_seqscan")
 
 
 def test_the_list_steps_through_an_index_whatever_there_is(
