@@ -4,16 +4,14 @@ What a device may show goes as ``withdrawn``, a change with a sequence of its ow
 as a tombstone, without words. Rows that no device shows any more only lose their words.
 """
 
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-import structlog
-from django.db import Error, connection, transaction
+from django.db import connection, transaction
 
 from events import staff
-from events.faults import is_transient
 from events.hubs.run import bound
+from events.hubs.steps import take_steps
 from events.log.erasing import Place
 from notifications import ledger
 from notifications.inbox.going import go, written
@@ -28,8 +26,6 @@ BATCH = 100
 AT_ONCE_S = 0.3
 """For so long whoever asked waits for the first of it; workers do the rest."""
 NOTHING = {"title": "", "body": "", "data": "{}", "actions": "[]"}
-
-log = structlog.get_logger(__name__)
 
 
 def came_of(event_pks: Sequence[int]) -> int:
@@ -51,17 +47,7 @@ def _at_once() -> None:
 
 def work_for(seconds: float) -> bool:
     """Work for about so long; True when work is left. Beat calls it, and whoever drains lanes by age."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            if not step():
-                return False
-        except Error as error:
-            if not is_transient(error):
-                raise
-            log.warning("withdrawing.transient", error=type(error).__name__)
-            return False
-    return True
+    return take_steps("withdrawing", step, seconds)
 
 
 def step() -> bool:

@@ -4,18 +4,16 @@ Their own stream loses all its payloads. So do the events that rules have decide
 them, where ``data.player_id`` is that player: other rooms say which those are.
 """
 
-import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
-import structlog
-from django.db import Error, connection, transaction
+from django.db import connection, transaction
 from django.db.models import F
 
-from events.faults import is_transient
 from events.hubs.needs import needed
 from events.hubs.run import bound
+from events.hubs.steps import take_steps
 from events.log.erasing import Cause, Place, erase_payloads, places, stream_walk
 from events.log.logged import LoggedEvent
 from events.log.read import many
@@ -29,7 +27,6 @@ LATER = timedelta(seconds=30)
 Mentions = Callable[[int, int, int], Sequence[tuple[int, int]]]
 """Takes a player, a place and a limit; returns the next (place, event's id) that is about that player."""
 
-log = structlog.get_logger(__name__)
 _mentions: list[Mentions] = []
 
 
@@ -51,17 +48,7 @@ def go_on(player_ids: Iterable[int]) -> None:
 
 def work_for(seconds: float) -> bool:
     """Work for about so long; True when work is left. Beat calls it, and whoever drains lanes by age."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            if not step():
-                return False
-        except Error as error:
-            if not is_transient(error):
-                raise
-            log.warning("forgetting.transient", error=type(error).__name__)
-            return False
-    return True
+    return take_steps("forgetting", step, seconds)
 
 
 def step() -> bool:

@@ -8,6 +8,9 @@ from django.conf import settings
 
 from config.doctor.check import Check, Target
 from config.doctor.finding import Finding
+from config.doctor.road import stages
+from events.hubs.run import run
+from events.lanes import Lane
 
 SECRET = "hunter2-is-the-password"
 NOBODY = 1
@@ -38,3 +41,16 @@ def silent() -> "Callable[[], int]":
     yield open_one
     for server in listening:
         server.close()
+
+
+@pytest.fixture
+def decided_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let hubs run where doctor waits for them: there is no worker beside a test."""
+    real = stages.decided
+
+    def decide(event: int) -> bool:
+        while run("decisions", Lane.URGENT):
+            pass
+        return real(event)
+
+    monkeypatch.setattr(stages, "decided", decide)

@@ -4,9 +4,7 @@ from typing import Any
 
 import pytest
 
-from config.doctor.road import checks, game, stages
-from events.hubs.run import run
-from events.lanes import Lane
+from config.doctor.road import checks, game
 from events.models import Game
 from tests.config.doctor.conftest import looked
 from tests.given import an_event, given_events, given_game
@@ -16,16 +14,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def console(monkeypatch: pytest.MonkeyPatch) -> Console:
+def console(decided_at_once: None) -> Console:  # noqa: ARG001 - while it runs
     """Olive's console, after a doctor has run."""
-    real = stages.decided
-
-    def decide(event: int) -> bool:
-        while run("decisions", Lane.URGENT):
-            pass
-        return real(event)
-
-    monkeypatch.setattr(stages, "decided", decide)
     looked(checks.Road())
     with game.key(game.install()):
         pass

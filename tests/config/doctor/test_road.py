@@ -15,8 +15,6 @@ from config.doctor.road import checks, game, inside, outside, stages
 from config.doctor.road.stages import Stages
 from events import keys
 from events.errors import LogUnavailable, Unauthorized
-from events.hubs.run import run
-from events.lanes import Lane
 from events.models import ApiKey, Event, EventType, Game, Heartbeat, Partition, Retention
 from notifications.models import Decision, Notification, Rule
 from players.models import Player
@@ -25,19 +23,6 @@ from tests.given import given_game
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROAD = (stages.POSTED, stages.DECIDED, stages.PUSHED, stages.ACKED)
-
-
-@pytest.fixture
-def decided_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let hubs run where doctor waits for them: there is no worker beside a test."""
-    real = stages.decided
-
-    def decide(event: int) -> bool:
-        while run("decisions", Lane.URGENT):
-            pass
-        return real(event)
-
-    monkeypatch.setattr(stages, "decided", decide)
 
 
 def test_the_game_is_made_once_and_used_again() -> None:
