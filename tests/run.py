@@ -25,6 +25,7 @@ PORTS = {"PostgreSQL": 5432, "Redis": 6379, "RabbitMQ": 5672}
 TWO_AT_ONCE = ("-n", "2", "--dist", "loadfile")
 """A file stays on one process, so that what it starts for itself is started once."""
 COUNT = re.compile(r"(\d+) (passed|failed|skipped|errors?)")
+FAILED = re.compile(r"^(FAILED|ERROR) (\S+)")
 NODE_COUNT = re.compile(r"^# (pass|fail|skipped) (\d+)$", re.MULTILINE)
 
 
@@ -137,7 +138,7 @@ def _check(tally: Tally, name: str, command: Sequence[str | Path]) -> None:
 
 
 def _pytest(tally: Tally, marks: str, options: Sequence[str], **environment: str) -> None:
-    command = [sys.executable, "-m", "pytest", "-q", "-rs", "-m", marks, *options]
+    command = [sys.executable, "-m", "pytest", "-q", "-rsfE", "-m", marks, *options]
     process = subprocess.Popen(
         command,
         cwd=ROOT,
@@ -150,6 +151,8 @@ def _pytest(tally: Tally, marks: str, options: Sequence[str], **environment: str
     last = ""
     for line in process.stdout:
         print(line, end="", flush=True)
+        if failed := FAILED.match(line):
+            tally.broken.append(failed[2])
         if COUNT.search(line):
             last = line
     code = process.wait()

@@ -30,6 +30,8 @@ QUEUES = {"urgent": "worker-urgent", "default": "worker", "deliveries": "worker-
 OURS = "doctor."
 ANSWER_S = 6.0
 INSPECT_S = 1.5
+SWEEP_S = 8.0
+"""Sweeps come every 5 s (CELERY_BEAT_SCHEDULE), the first one that long after a start."""
 LEFT = timedelta(hours=1)
 """Answers that came after their doctor had gone are removed by the next one."""
 
@@ -100,12 +102,14 @@ class Beat(Check):
     """Whether what should be done every few seconds is done."""
 
     name = "workers.beat"
+    patience_s = 15.0
     needs = ("workers.default",)
     ways = SERVICES
 
     def look(self, target: Target) -> Iterator[Finding]:
         """Look when the sweep ran last; beat is the only one that starts it."""
-        age, limit = _sweep_age_s(), kinds.in_force()["sweeps"].limit
+        limit = kinds.in_force()["sweeps"].limit
+        age = _sweep_age_s(limit)
         off = _disabled()
         if age is None or age > limit:
             since = "has never run" if age is None else f"has not run for {age:.0f} s"
@@ -158,6 +162,7 @@ class Up(Check):
     """Whether the one process lives, and does what is to be done every few seconds."""
 
     name = "workers.up"
+    patience_s = 15.0
     needs = ("database.migrations",)
     ways = EMBEDDED
 
@@ -166,7 +171,8 @@ class Up(Check):
         if not DataFolder(settings.CLARION_DATA).in_use():
             yield fail(f"nobody runs on {settings.CLARION_DATA}", "start it: manage.py up")
             return
-        age, limit = _sweep_age_s(), kinds.in_force()["sweeps"].limit
+        limit = kinds.in_force()["sweeps"].limit
+        age = _sweep_age_s(limit)
         if age is None or age > limit:
             yield fail(
                 "the process lives, but its sweep "
@@ -188,9 +194,15 @@ def _answered(question: str) -> Heartbeat | None:
     return None
 
 
-def _sweep_age_s() -> float | None:
-    at = Heartbeat.objects.filter(name=heartbeats.SWEEP).values_list("at", flat=True).first()
-    return None if at is None else round(max(0.0, (datetime.now(UTC) - at).total_seconds()), 1)
+def _sweep_age_s(limit: float) -> float | None:
+    """Return the last sweep's age in seconds; where it is too old, wait for one: who just started has none yet."""
+    end = time.monotonic() + SWEEP_S
+    while True:
+        at = Heartbeat.objects.filter(name=heartbeats.SWEEP).values_list("at", flat=True).first()
+        age = None if at is None else round(max(0.0, (datetime.now(UTC) - at).total_seconds()), 1)
+        if (age is not None and age <= limit) or time.monotonic() > end:
+            return age
+        time.sleep(0.1)
 
 
 def _disabled() -> Sequence[str]:

@@ -22,6 +22,10 @@ from tests.config.uploads import Upload, event
 pytestmark = pytest.mark.services
 
 GAME = "drained"
+TIMES_SEEN = """
+SELECT count(*) FROM hanging_seen seen JOIN events_event event ON event.id = seen.event_id
+WHERE event.event_id = 'hangs' HAVING count(*) > 0
+"""
 GONE_S = 30
 """The promise."""
 PATIENCE_S = 60
@@ -37,6 +41,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     with Services("drain", CLARION_DRAIN_DELAY="2", **variables) as servers:
         made = finished(MANAGE, "creategame", GAME, **servers.environment)
         assert made.returncode == 0, made.stderr
+        sql(servers, SEEN)
         yield servers
 
 
@@ -145,7 +150,6 @@ def test_a_worker_with_a_projection_that_hangs_is_gone_in_time_and_others_do_its
 ) -> None:
     folder = Path(servers.environment["HANGING"])
     servers.wait_until_ready()
-    sql(servers, SEEN)
     os.killpg(servers.processes["worker"].pid, signal.SIGKILL)
     servers.processes["worker"].wait()
     servers.start("worker", HANGS="1")
@@ -157,9 +161,7 @@ def test_a_worker_with_a_projection_that_hangs_is_gone_in_time_and_others_do_its
     tell(servers, "worker")
     assert servers.processes["worker"].wait(GONE_S) == 0, servers.printed("worker")
     assert "worker.cut" in servers.printed("worker")
-    assert eventually(
-        lambda: sql(servers, "SELECT count(*) FROM hanging_seen WHERE true HAVING count(*) > 0")
-    ) == [(1,)]
+    assert eventually(lambda: sql(servers, TIMES_SEEN)) == [(1,)]
     assert sql(servers, "SELECT count(*) FROM events_deadletter") == [(0,)]
     servers.start("worker")
 
