@@ -55,6 +55,9 @@ class Connections(Protocol):
     def waits_for_clients(self) -> bool:
         """Tell whether there are bytes that clients have not taken yet."""
 
+    def close_idle(self) -> bool:
+        """Close what waits for another request; tell whether some have brought one that was not read yet."""
+
 
 class Drain:
     """What a server does between the signal and its end."""
@@ -79,8 +82,9 @@ class Drain:
         while True:
             await _until(lambda: monotonic() >= arrived and not (self._requests() or self._sockets()), end)
             await _until(lambda: not self._closing(), min(monotonic() + FLUSH_S, end))
-            if not self._requests() or monotonic() >= end:
+            if monotonic() >= end or not (self._requests() or self._server.close_idle()):
                 return
+            await asyncio.sleep(TICK_S)  # for what came last to be read
 
     def _ask_sockets_to_come_back(self) -> None:
         """End the sessions, which take their time for it. Who has not been accepted yet will be refused."""

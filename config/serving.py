@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import socket
 import sys
 from functools import partial
 from typing import Any, cast
@@ -14,6 +15,7 @@ from daphne.server import Server
 from twisted.internet import defer, reactor
 from twisted.internet.main import CONNECTION_DONE
 from twisted.python.failure import Failure
+from twisted.web.http import _GenericHTTPChannelProtocol
 
 from config.draining import Drain, is_socket, say_last
 from config.leaving import Deadline, at_once_when_told_again, join_beside, leave, stop_all
@@ -24,6 +26,8 @@ __all__ = ["CommandLine", "DrainingServer", "reactor"]  # the reactor that daphn
 FINISH_S = 24.0
 """So long after the signal a request may last; the promise is that a process is gone after 30 s."""
 LEAVE_S = 29.0
+REQUESTS = _GenericHTTPChannelProtocol
+"""What Twisted has on a connection for requests; once it is a player's socket, daphne has put another there."""
 BACKLOG_MAX = 10_000
 BESIDE_S = 2.0
 """So long what drains lanes beside the server may take for its last batch, which it had since the signal."""
@@ -99,6 +103,18 @@ class DrainingServer(Server):  # type: ignore[misc] # daphne ships no types
         """Tell whether there are bytes that clients have not taken yet."""
         return bool(cast("Any", reactor).getWriters())
 
+    def close_idle(self) -> bool:
+        """Close what waits for another request; tell whether some have brought one that was not read yet.
+
+        The reactor would close them too, some rounds later, and with them the requests that came meanwhile.
+        """
+        readers = cast("Any", reactor).getReaders()
+        waiting = [each for each in readers if isinstance(getattr(each, "protocol", None), REQUESTS)]
+        idle = [each for each in waiting if not _has_bytes(each.socket)]
+        for each in idle:
+            each.connectionLost(Failure(CONNECTION_DONE))  # type: ignore[no-untyped-call] # Twisted's
+        return len(idle) < len(waiting)
+
 
 class CommandLine(CommandLineInterface):  # type: ignore[misc] # as above
     """Daphne's command line with our server."""
@@ -125,6 +141,14 @@ def _send_whole(protocol: Any, *args: Any, **options: Any) -> None:
         type(protocol).sendMessage(protocol, *args, **options)
     finally:
         protocol.maxMessagePayloadSize = limit
+
+
+def _has_bytes(connection: socket.socket) -> bool:
+    """Tell whether something has come that nobody has read; the end of a connection is nothing."""
+    try:
+        return bool(connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+    except OSError:
+        return False
 
 
 def main(arguments: list[str]) -> None:
