@@ -9,7 +9,7 @@ from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
@@ -18,6 +18,7 @@ from config.watch.kinds import KINDS
 from config.watch.messages import runbook
 from events.admin.cells import EMPTY, Cell, address_of, ago, at, beside, link, link_to, listed
 from events.admin.confirming import REASON_MAX, Lever, ask, ask_about_one
+from events.admin.filters import GameFilter
 from events.admin.lists import ConsoleAdmin, ReadOnlyAdmin
 from events.models import Alarm, AlarmLimit, AlarmMute, AlarmRecipient
 from events.models.alarms import Severity
@@ -46,7 +47,7 @@ class AlarmAdmin(ReadOnlyAdmin):
     list_filter = (
         ("ended", admin.EmptyFieldListFilter),
         ("severity", ChoicesDropdownFilter),
-        ("game", RelatedDropdownFilter),
+        ("game", GameFilter),
     )
     list_select_related = ("game",)
     ordering: Any = (F("ended").desc(nulls_first=True), "-since")

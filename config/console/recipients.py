@@ -16,20 +16,12 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from config.console.alarms import SEVERITIES
 from config.watch import channels, steering, telling
-from events.admin.cells import Cell, address_of, ago, at, mono, page_of
-from events.admin.confirming import Lever, ask_about_one
+from events.admin.asking import Asking, ReasonForm, ask_for
+from events.admin.cells import Cell, address_of, ago, at, page_of
 from events.admin.lists import ConsoleAdmin
+from events.admin.showing_once import NOT_KEPT, show_once
 from events.models import AlarmRecipient
 from events.webhooks import AddressRefused, Verdict, check_url, new_salt, shown
-
-RENEW = Lever(
-    verb="Renew the secret of",
-    done="Renewed the secret of",
-    noun=("recipient", "recipients"),
-    warning="Calls are signed with another secret at once. Whoever checks the old one refuses them until they have"
-    " the new one, which is on the recipient's page.",
-    pull=steering.renew_secret,
-)
 
 
 class RecipientForm(forms.ModelForm):
@@ -75,15 +67,20 @@ class AlarmRecipientAdmin(ConsoleAdmin):
     )
 
     def get_fields(self, request: HttpRequest, obj: AlarmRecipient | None = None) -> tuple[str, ...]:
-        """Show what belongs to one that exists; secret and address only to who may change them."""
+        """Show what belongs to one that exists; the address only to who may change it."""
         if obj is None:
             return ("name", "channel", "address", "severity", "games", "enabled")
         if not self.has_change_permission(request, obj):
             return ("name", "channel", "goes_to", "severity", "games", "enabled", "hears", "last_at")
-        secret = ("secret",) if obj.channel == AlarmRecipient.Channel.WEBHOOK else ()
-        return ("name", "channel", "address", *secret, "severity", "games", "enabled", "hears", "last_at")
+        return ("name", "channel", "address", "severity", "games", "enabled", "hears", "last_at")
 
-    readonly_fields = ("goes_to", "secret", "hears", "last_at")
+    readonly_fields = ("goes_to", "hears", "last_at")
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        """Offer a new secret where calls are signed with one."""
+        signed = AlarmRecipient.objects.filter(pk=object_id, channel=AlarmRecipient.Channel.WEBHOOK).exists()
+        offered = super().get_actions_detail(request, object_id)
+        return [each for each in offered if signed or not each.action_name.endswith("renew")]
 
     def save_model(self, request: HttpRequest, obj: AlarmRecipient, form: Any, change: bool) -> None:
         """Save, on record; an address may hold a secret, so it is not noted."""
@@ -91,6 +88,15 @@ class AlarmRecipientAdmin(ConsoleAdmin):
             obj.salt = new_salt()
         super().save_model(request, obj, form, change)
         self._noted(request, obj, "saved", changed=form.changed_data)
+
+    def response_add(
+        self, request: HttpRequest, obj: AlarmRecipient, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Show the secret of one that gets signed calls."""
+        if obj.channel == AlarmRecipient.Channel.WEBHOOK:
+            return self._secret(request, obj)
+        answer: HttpResponse = super().response_add(request, obj, post_url_continue)
+        return answer
 
     def delete_model(self, request: HttpRequest, obj: AlarmRecipient) -> None:
         """Delete, on record."""
@@ -121,8 +127,28 @@ class AlarmRecipientAdmin(ConsoleAdmin):
 
     @action(description="New secret…", url_path="renew", icon="key", permissions=["operate"])
     def renew(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Sign with another secret."""
-        return ask_about_one(self, request, self.get_object(request, object_id), RENEW)
+        """Sign with another secret from now on, and show it once."""
+        row = self.get_object(request, object_id)
+        if row is None:
+            return HttpResponseRedirect(address_of(AlarmRecipient))
+        form = ReasonForm(request.POST if request.method == "POST" else None)
+        if request.method == "POST" and form.is_valid():
+            steering.renew_secret(row, request.user.get_username(), form.cleaned_data["reason"])
+            return self._secret(request, row)
+        asking = Asking(
+            title=f"Make a new secret for {row}?",
+            explanation="Calls are signed with it at once. Whoever checks the old one refuses them until they have"
+            " the new one, which is shown on the next page, and never again.",
+            button="Make it",
+            back=page_of(row),
+        )
+        return ask_for(self, request, form, asking)
+
+    def _secret(self, request: HttpRequest, row: AlarmRecipient) -> HttpResponse:
+        return show_once(
+            self, request, shown(channels.secret(row)), title=f"The secret of {row}", whose=row.name,
+            kept=NOT_KEPT, use="admin/console/secret_webhook.html", page=page_of(row),
+        )  # fmt: skip
 
     @display(description="to")
     def goes_to(self, obj: AlarmRecipient) -> str:
@@ -133,11 +159,6 @@ class AlarmRecipientAdmin(ConsoleAdmin):
     def severe(self, obj: AlarmRecipient) -> str:
         """Say from where on they are told."""
         return obj.severity
-
-    @display(description="secret")
-    def secret(self, obj: AlarmRecipient) -> Cell:
-        """Show what calls are signed with, as Standard Webhooks' libraries take it."""
-        return mono(shown(channels.secret(obj)))
 
     @display(description="state", label={"hears": "success", "fails": "danger", "not tried": "info"})
     def hears(self, obj: AlarmRecipient) -> str:

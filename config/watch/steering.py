@@ -41,12 +41,11 @@ def unmute(row: AlarmMute, by: str) -> None:
 
 
 @transaction.atomic
-def renew_secret(rows: Sequence[AlarmRecipient], by: str, reason: str) -> int:
+def renew_secret(row: AlarmRecipient, by: str, reason: str) -> None:
     """Sign with another secret from now on."""
-    for row in rows:
-        AlarmRecipient.objects.filter(pk=row.pk).update(salt=new_salt())
-        note("alarm_recipient.secret_renewed", by, None, recipient=row.name, reason=reason)
-    return len(rows)
+    row.salt = new_salt()
+    row.save(update_fields=["salt"])
+    note("alarm_recipient.secret_renewed", by, None, recipient=row.name, reason=reason)
 
 
 def note(what: str, by: str, game_id: int | None, **facts: Any) -> None:

@@ -32,6 +32,12 @@ def reason_field() -> forms.CharField:
     )
 
 
+class ReasonForm(forms.Form):
+    """Asks why, and nothing else."""
+
+    reason = reason_field()
+
+
 def ask_for(model_admin: Any, request: HttpRequest, form: forms.Form, asking: Asking) -> HttpResponse:
     """Return the page."""
     context = {

@@ -6,13 +6,14 @@ from typing import Any
 
 from django import forms
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.dateparse import parse_datetime
-from unfold.contrib.filters.admin import TextFilter
+from unfold.contrib.filters.admin import RelatedDropdownFilter, TextFilter
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from events.admin.lists import asked_text
+from events.tenancy import RESERVED
 
 
 class ExactText(TextFilter):
@@ -62,3 +63,14 @@ def moment_of(text: str | None) -> datetime | None:
     except ValueError:
         return None
     return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
+
+
+class GameFilter(RelatedDropdownFilter):
+    """One game, of those that staff should see."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
+        """Leave out Clarion's own."""
+        ordering = self.field_admin_ordering(field, request, model_admin)
+        return field.get_choices(
+            include_blank=False, ordering=ordering, limit_choices_to=~Q(slug__startswith=RESERVED)
+        )

@@ -8,13 +8,14 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextareaWidget
 
 from events import games, staff
 from events.admin.cells import Cell, ago, at, link_to, list_of
 from events.admin.fields import JSONArea, Lines
+from events.admin.filters import GameFilter
 from events.admin.lists import ConsoleAdmin
 from events.admin.log import LANE_COLOURS
 from events.lanes import Lane
@@ -185,7 +186,7 @@ class EventTypeAdmin(ConsoleAdmin):
     slug_of_game = "game__slug"
     list_display = ("name", "in_game", "lane_name", "checked", "sampled", "description", "log")
     list_display_links = ("name",)
-    list_filter = (("game", RelatedDropdownFilter), ("lane", ChoicesDropdownFilter))
+    list_filter = (("game", GameFilter), ("lane", ChoicesDropdownFilter))
     list_select_related = ("game",)
     search_fields = ("name__startswith",)
     search_help_text = "how the type begins, such as guild."

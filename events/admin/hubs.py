@@ -10,7 +10,6 @@ from django.urls import NoReverseMatch, path, reverse
 from unfold.contrib.filters.admin import (
     BooleanRadioFilter,
     ChoicesDropdownFilter,
-    RelatedDropdownFilter,
 )
 from unfold.decorators import action, display
 from unfold.views import ChangeList
@@ -18,6 +17,7 @@ from unfold.views import ChangeList
 from events.admin import board as wording
 from events.admin.cells import EMPTY, Cell, address_of, at, link_to
 from events.admin.confirming import Lever, ask, ask_about_one
+from events.admin.filters import GameFilter
 from events.admin.lists import ROWS, ReadOnlyAdmin
 from events.admin.log import LANE_COLOURS
 from events.hubs import board, pausing
@@ -88,7 +88,7 @@ class CheckpointAdmin(ReadOnlyAdmin):
         ("lane", ChoicesDropdownFilter),
         WorkFilter,
         ("paused", BooleanRadioFilter),
-        ("partition__game", RelatedDropdownFilter),
+        ("partition__game", GameFilter),
     )
     list_select_related = ("partition__game",)
     list_before_template = "admin/console/hubs.html"

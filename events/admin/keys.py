@@ -7,16 +7,16 @@ from django.contrib import admin
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.utils import timezone
-from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from events import keys, staff
 from events.admin.cells import Cell, ago, at, link_to, mono, page_of
 from events.admin.confirming import Lever, ask, ask_about_one
+from events.admin.filters import GameFilter
 from events.admin.lists import ConsoleAdmin
+from events.admin.showing_once import show_once
 from events.models import ApiKey
 
 SCOPES = {
@@ -68,7 +68,7 @@ class ApiKeyAdmin(ConsoleAdmin):
     form = ApiKeyForm
     slug_of_game = "game__slug"
     list_display = ("name", "in_game", "begins", "scope_list", "limit", "used", "state")
-    list_filter = (("game", RelatedDropdownFilter),)
+    list_filter = (("game", GameFilter),)
     list_select_related = ("game",)
     actions = ("revoke",)
     actions_detail = ("revoke_this",)
@@ -106,21 +106,12 @@ class ApiKeyAdmin(ConsoleAdmin):
     def response_add(
         self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None
     ) -> HttpResponse:
-        """Show the secret in the answer itself: a redirect would have to store it somewhere."""
-        context = {
-            **self.admin_site.each_context(request),
-            "title": f"The key {obj.name}",
-            "whose": obj.name,
-            "kept": "Clarion keeps only its hash.",
-            "use": "admin/console/secret_key.html",
-            "key": obj,
-            "scopes": [(scope, SCOPES.get(scope, "")) for scope in obj.scopes],
-            "secret": vars(obj)["secret"],
-            "page": page_of(obj),
-        }
-        response = TemplateResponse(request, "admin/console/secret.html", context)
-        response["Cache-Control"] = "no-store"
-        return response
+        """Show the secret."""
+        return show_once(
+            self, request, vars(obj)["secret"], title=f"The key {obj.name}", whose=obj.name, page=page_of(obj),
+            kept="Clarion keeps only its hash.", use="admin/console/secret_key.html", key=obj,
+            scopes=[(scope, SCOPES.get(scope, "")) for scope in obj.scopes],
+        )  # fmt: skip
 
     @admin.action(description="Revoke…", permissions=["operate"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse | None:

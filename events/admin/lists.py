@@ -18,6 +18,7 @@ from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator
 from unfold.views import ChangeList
 
+from events.models import Game
 from events.tenancy import RESERVED, games_of_others
 
 ROWS = 25
@@ -51,6 +52,18 @@ class ConsoleAdmin(ModelAdmin):
         """Leave out what is of no game that somebody made."""
         rows: QuerySet[Any] = super().get_queryset(request)
         return rows.exclude(**{f"{self.slug_of_game}__startswith": RESERVED}) if self.slug_of_game else rows
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Offer no game that is Clarion's own."""
+        if db_field.related_model is Game:
+            kwargs.setdefault("queryset", games_of_others())
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Nor here."""
+        if db_field.related_model is Game:
+            kwargs.setdefault("queryset", games_of_others())
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def changeform_view(
         self,

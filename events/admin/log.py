@@ -9,13 +9,12 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path
-from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import action, display
 
 from events import erasing
 from events.admin.cells import EMPTY, Cell, ago, at, beside, code, indented, link_to, list_of, mono, page_of
 from events.admin.confirming import Extra, Lever, ask_about_one
-from events.admin.filters import ExactText, Until
+from events.admin.filters import ExactText, GameFilter, Until
 from events.admin.finding import find
 from events.admin.lists import LargeTable, ReadOnlyAdmin, asked_games, asked_text
 from events.admin.locks import end_view, locks_view
@@ -73,7 +72,7 @@ class EventAdmin(LargeTable, ReadOnlyAdmin):
     """Each event with its place, its data, and what came of it."""
 
     list_display = ("type", "lane_name", "in_stream", "version", "place", "in_game", "recorded_ago")
-    list_filter = (("game", RelatedDropdownFilter), TypeFilter, RecordedUntil)
+    list_filter = (("game", GameFilter), TypeFilter, RecordedUntil)
     list_select_related = ("partition", "game")
     ordering = ("-recorded", "-id")
     lookups = frozenset({"game__id__exact", "type", "until"})
@@ -227,7 +226,7 @@ class PartitionAdmin(ReadOnlyAdmin):
     """The heads of each partition."""
 
     list_display = ("number", "game", "head", "urgent_head", "normal_head", "bulk_head")
-    list_filter = (("game", RelatedDropdownFilter),)
+    list_filter = (("game", GameFilter),)
     list_select_related = ("game",)
     fields = readonly_fields = ("game", "number", "head", "urgent_head", "normal_head", "bulk_head")
     sortable_by = ()

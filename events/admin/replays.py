@@ -8,12 +8,13 @@ from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 
 from events.admin.asking import Asking, ask_for
 from events.admin.cells import EMPTY, Cell, ago, at, beside, link_to, mono, page_of
 from events.admin.confirming import Lever, ask, ask_about_one
+from events.admin.filters import GameFilter
 from events.admin.lists import ReadOnlyAdmin
 from events.admin.replay_forms import RateForm, ReplayForm
 from events.admin.replay_words import duration, rebuilt
@@ -53,7 +54,7 @@ class ReplayAdmin(ReadOnlyAdmin):
     form = ReplayForm
     list_display = ("what", "in_game", "state_label", "progress", "speed", "time_left", "asked", "begun")
     list_display_links = ("what",)
-    list_filter = (("state", ChoicesDropdownFilter), ("game", RelatedDropdownFilter))
+    list_filter = (("state", ChoicesDropdownFilter), ("game", GameFilter))
     list_select_related = ("game",)
     ordering = ("-id",)
     sortable_by = ()

@@ -4,11 +4,12 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.http import HttpRequest
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from events import staff
 from events.admin.cells import EMPTY, Cell, ago, at, link_to, list_of
+from events.admin.filters import GameFilter
 from events.admin.lists import ConsoleAdmin, ReadOnlyAdmin
 from events.models import Erasure, Retention, Sweep
 from events.retention.sweeping import begin_again
@@ -82,7 +83,7 @@ class SweepAdmin(ReadOnlyAdmin):
     """How far each kind of retention has come."""
 
     list_display = ("name", "game", "part", "taken", "waits", "complete", "due_ago")
-    list_filter = (("game", RelatedDropdownFilter),)
+    list_filter = (("game", GameFilter),)
     list_select_related = ("game",)
     fields = readonly_fields = (
         "name", "game", "part", "position", "taken", "waits", "restart_at", "complete", "due_at",
@@ -121,7 +122,7 @@ class ErasureAdmin(ReadOnlyAdmin):
     """Which payloads were taken out of the log, by whom and why."""
 
     list_display = ("place", "game", "count", "why_label", "by", "reason", "at_ago")
-    list_filter = (("game", RelatedDropdownFilter), ("why", ChoicesDropdownFilter))
+    list_filter = (("game", GameFilter), ("why", ChoicesDropdownFilter))
     list_select_related = ("game", "partition")
     ordering = ("-id",)
     fields = readonly_fields = ("place", "in_game", "count", "why_label", "by", "reason", "at_exactly")

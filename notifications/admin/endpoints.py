@@ -13,10 +13,11 @@ from unfold.contrib.filters.admin import BooleanRadioFilter
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from events.admin.asking import Asking, ask_for, reason_field
+from events.admin.asking import Asking, ReasonForm, ask_for
 from events.admin.cells import EMPTY, Cell, address_of, ago, at, beside, list_of, page_of
 from events.admin.confirming import Lever, ask_about_one
 from events.admin.lists import ConsoleAdmin
+from events.admin.showing_once import NOT_KEPT, show_once
 from events.models import Game
 from events.webhooks import AddressRefused, Verdict, check_url
 from notifications.admin import outlets
@@ -60,12 +61,6 @@ class EndpointForm(forms.ModelForm):
             said = str(error)
             raise ValidationError(f"{said[:1].upper()}{said[1:]}.") from error
         return url
-
-
-class RenewForm(forms.Form):
-    """Why there has to be another secret."""
-
-    reason = reason_field()
 
 
 @admin.register(WebhookEndpoint)
@@ -126,7 +121,7 @@ class WebhookEndpointAdmin(ConsoleAdmin):
     def response_add(
         self, request: HttpRequest, obj: WebhookEndpoint, post_url_continue: str | None = None
     ) -> HttpResponse:
-        """Show the secret in the answer itself: a redirect would have to store it somewhere."""
+        """Show the secret."""
         return self._secret(request, obj, vars(obj)["secret"])
 
     @action(description="Send a test…", url_path="test", icon="send", permissions=["operate"])
@@ -163,7 +158,7 @@ class WebhookEndpointAdmin(ConsoleAdmin):
         row = self.get_object(request, object_id)
         if row is None:
             return HttpResponseRedirect(address_of(WebhookEndpoint))
-        form = RenewForm(request.POST if request.method == "POST" else None)
+        form = ReasonForm(request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid():
             by = request.user.get_username()
             return self._secret(request, row, endpoints.renew_secret(row, by, form.cleaned_data["reason"]))
@@ -202,19 +197,10 @@ class WebhookEndpointAdmin(ConsoleAdmin):
         return HttpResponseRedirect(address(verb, group))
 
     def _secret(self, request: HttpRequest, row: WebhookEndpoint, secret: str) -> HttpResponse:
-        context = {
-            **self.admin_site.each_context(request),
-            "title": f"The secret of the {row}",
-            "whose": f"the {row}",
-            "kept": "Clarion stores it nowhere: it is worked out anew for each call.",
-            "use": "admin/console/secret_webhook.html",
-            "secret": secret,
-            "endpoint": row,
-            "page": page_of(row),
-        }
-        response = TemplateResponse(request, "admin/console/secret.html", context)
-        response["Cache-Control"] = "no-store"
-        return response
+        return show_once(
+            self, request, secret, title=f"The secret of the {row}", whose=f"the {row}", page=page_of(row),
+            kept=NOT_KEPT, use="admin/console/secret_webhook.html",
+        )  # fmt: skip
 
     @display(description="to")
     def goes_to(self, obj: WebhookEndpoint) -> str:

@@ -4,10 +4,10 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
-from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import display
 
 from events.admin.cells import Cell, ago, at, link_to
+from events.admin.filters import GameFilter
 from events.admin.lists import ReadOnlyAdmin
 from notifications.models import FanOut
 
@@ -18,7 +18,7 @@ class FanOutAdmin(ReadOnlyAdmin):
 
     list_display = ("begun", "state", "progress", "by_rule", "about_event", "in_game", "finished_ago")
     list_display_links = ("begun",)
-    list_filter = (("finished", admin.EmptyFieldListFilter), ("game", RelatedDropdownFilter))
+    list_filter = (("finished", admin.EmptyFieldListFilter), ("game", GameFilter))
     ordering = ("-id",)
     fields = readonly_fields = (
         "state", "progress", "by_rule", "about_event", "in_game", "total", "cursor", "stopped_at", "begun_at",

@@ -8,11 +8,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils import timezone
-from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import display
 
 from events.admin.cells import EMPTY, Cell, ago, at, beside, code, indented, json_text, link_to, list_of, mono
-from events.admin.filters import Until
+from events.admin.filters import GameFilter, Until
 from events.admin.lists import LargeTable, ReadOnlyAdmin, asked_games, asked_id, asked_text
 from notifications.admin.decisions import GameChosen
 from notifications.models import Announcement, Decision, Notification
@@ -216,7 +215,7 @@ class AnnouncementAdmin(ReadOnlyAdmin):
     """What a whole game is told: one row, read by all."""
 
     list_display = ("title", "game", "state", "category", "seq", "created_ago", "expires_ago")
-    list_filter = (("game", RelatedDropdownFilter),)
+    list_filter = (("game", GameFilter),)
     list_select_related = ("game",)
     ordering = ("-created",)
     fields = readonly_fields = (

@@ -10,12 +10,12 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from unfold.admin import StackedInline
-from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter
 from unfold.decorators import action, display
 
 from events.admin.cells import EMPTY, Cell, ago, beside, code, json_text, link_to, list_of, mono
 from events.admin.confirming import Lever, ask, ask_about_one
-from events.admin.filters import ExactText
+from events.admin.filters import ExactText, GameFilter
 from events.admin.lists import ConsoleAdmin
 from events.models import Event
 from events.tenancy import games_of_others
@@ -86,7 +86,7 @@ class RuleAdmin(ConsoleAdmin):
     )  # fmt: skip
     list_display_links = ("slug",)
     list_filter = (
-        ("game", RelatedDropdownFilter),
+        ("game", GameFilter),
         ("enabled", BooleanRadioFilter),
         ("notification_class", ChoicesDropdownFilter),
         TypeFilter,

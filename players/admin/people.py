@@ -8,11 +8,11 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from unfold.admin import TabularInline
-from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import action, display
 
 from events.admin.cells import EMPTY, Cell, ago, at, beside, code, json_text, link_to, list_of
 from events.admin.confirming import Lever, ask, ask_about_one
+from events.admin.filters import GameFilter
 from events.admin.lists import ROWS, LargeTable, ReadOnlyAdmin, asked_games, asked_id, asked_text
 from events.models import Event, Game
 from events.tenancy import RESERVED
@@ -55,7 +55,7 @@ class PlayerAdmin(LargeTable, ReadOnlyAdmin):
 
     list_display = ("key", "display_name", "in_game", "locale", "unread", "number", "state", "known_ago")
     list_display_links = ("key",)
-    list_filter = (("game", RelatedDropdownFilter),)
+    list_filter = (("game", GameFilter),)
     list_select_related = ("game", "profile")
     ordering = ("-id",)
     lookups = frozenset({"game__id__exact"})

@@ -7,12 +7,12 @@ from django.contrib import admin
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import action, display
 
 from events import staff
 from events.admin.cells import Cell, at, link_to
 from events.admin.confirming import Lever, ask, ask_about_one
+from events.admin.filters import GameFilter
 from events.admin.lists import ConsoleAdmin
 from players import tokens
 from players.models import TokenKey
@@ -44,7 +44,7 @@ class TokenKeyAdmin(ConsoleAdmin):
     slug_of_game = "game__slug"
 
     list_display = ("kid", "in_game", "state", "made", "ended")
-    list_filter = (("game", RelatedDropdownFilter),)
+    list_filter = (("game", GameFilter),)
     list_select_related = ("game",)
     actions = ("retire",)
     actions_detail = ("retire_this",)

@@ -55,14 +55,14 @@ def _interruptible() -> None:
 class Up:
     """``manage.py up`` on a folder; serves when made."""
 
-    def __init__(self, data: Path, *options: str) -> None:
+    def __init__(self, data: Path, *options: str, **variables: str) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.lines: list[str] = []
         self._ready = threading.Event()
         self.process = subprocess.Popen(
             [sys.executable, MANAGE, "up", "--port", str(self.port), *options],
-            cwd=ROOT, env=clean_environment(CLARION_DATA=str(data)), text=True,
+            cwd=ROOT, env=clean_environment(CLARION_DATA=str(data), **variables), text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             preexec_fn=_interruptible,  # noqa: PLW1509 - one call, no lock
         )  # fmt: skip

@@ -4,9 +4,11 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import httpx
+import psycopg
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
@@ -17,6 +19,7 @@ from tests.config.processes import MANAGE, STOP_S, finished
 pytestmark = pytest.mark.services
 
 GAME = "loadtest"
+PATIENCE_S = 60
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +43,20 @@ def told_to_end(servers: Services, kind: str) -> float:
     os.kill(servers.processes[kind].pid, signal.SIGTERM)
     assert servers.processes[kind].wait(3 * STOP_S) == 0, servers.printed(kind)
     return time.monotonic() - began
+
+
+def ask(servers: Services, sql: str) -> list[Any]:
+    with psycopg.connect(servers.environment["DATABASE_URL"], autocommit=True) as postgres:
+        return postgres.execute(sql).fetchall()  # type: ignore[arg-type]
+
+
+def eventually(found: Callable[[], list[Any]]) -> list[Any]:
+    """Return what is found as soon as there is something."""
+    end = time.monotonic() + PATIENCE_S
+    while not (rows := found()):
+        assert time.monotonic() < end, f"nothing within {PATIENCE_S} s"
+        time.sleep(0.1)
+    return rows
 
 
 def test_it_is_ready_and_names_each_dependency(servers: Services) -> None:
@@ -84,6 +101,17 @@ def test_workers_and_beat_leave_in_time(servers: Services, kind: str) -> None:
     assert told_to_end(servers, kind) < STOP_S
     servers.start(kind)
     servers.wait_until_ready()
+
+
+def test_a_web_process_alone_notices_that_nobody_sweeps_any_more(servers: Services) -> None:
+    for kind in ("beat", "worker", "worker-urgent"):
+        told_to_end(servers, kind)
+    ask(servers, "UPDATE events_heartbeat SET at = at - interval '1 hour' WHERE name = 'sweep' RETURNING id")
+    alarm = "SELECT severity, ended FROM events_alarm WHERE kind = 'sweeps' AND opened IS NOT NULL"
+    (severity, ended), *others = eventually(lambda: ask(servers, alarm))
+    assert (severity, ended, others) == ("critical", None, [])
+    for kind in ("beat", "worker", "worker-urgent"):
+        servers.start(kind)
 
 
 def test_nothing_that_was_printed_holds_a_secret(servers: Services, key: str) -> None:

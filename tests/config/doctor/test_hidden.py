@@ -3,12 +3,13 @@
 from typing import Any
 
 import pytest
+from django.urls import reverse
 
 from config.doctor.road import checks, game
 from events.models import Game
 from tests.config.doctor.conftest import looked
 from tests.given import an_event, given_events, given_game
-from tests.staff import Console, olive
+from tests.staff import Console, olive, text
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -41,3 +42,19 @@ def test_what_is_somebody_s_is_shown_and_the_doctor_s_events_are_there_for_who_a
     own: Any = Game.objects.get(slug=game.SLUG)
     asked = console.rows("events_event", game__id__exact=own.pk)
     assert [row.type for row in asked] == [game.TYPE]
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "events_event_changelist", "events_checkpoint_changelist", "events_alarm_changelist",
+        "players_player_changelist", "notifications_rule_changelist", "notifications_rule_add", "events_apikey_add",
+        "events_alarmrecipient_add", "events_replay_add", "notifications_webhookendpoint_add",
+    ],
+)  # fmt: skip
+def test_no_page_offers_the_doctor_s_game(console: Console, page: str) -> None:
+    given_game("alpha")
+    given_game("beta")  # of one alone there is nothing to choose
+    said = text(console.get(reverse(f"admin:{page}")))
+    assert "alpha" in said
+    assert str(Game.objects.get(slug=game.SLUG)) not in said

@@ -15,7 +15,7 @@ from tests.config.watch.conftest import Time, letters, opened, somebody
 from tests.config.watch.test_telling import kinds_of
 from tests.events.webhooks.receiver import Receiver
 from tests.given import given_game
-from tests.staff import Console, address, given_staff, olive, said, text, vera
+from tests.staff import address, olive, said, text, vera
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("inside")]
 
@@ -116,17 +116,39 @@ def recipient_form(**fields: str) -> dict[str, str]:
     return {"name": "on-call", "channel": "webhook", "severity": "warning", "enabled": "on", **fields}
 
 
-def test_a_recipient_gets_a_secret_and_is_tried_out(receiver: Receiver) -> None:
+def test_a_recipient_is_tried_out_and_its_secret_is_shown_once(receiver: Receiver) -> None:
     console = olive()
-    console.post(reverse("admin:events_alarmrecipient_add"), recipient_form(address=receiver.url))
+    made = console.post(reverse("admin:events_alarmrecipient_add"), recipient_form(address=receiver.url))
     row = AlarmRecipient.objects.get()
     secret = shown(secret_of(bytes(row.salt)))
-    assert secret in text(console.page(row))
+    assert secret in text(made)
+    assert "no-store" in made["Cache-Control"]
+    assert secret not in text(console.page(row))
     answer = console.post(address(row, "send_a_test"), {}, follow=True)
     assert said(answer) == ["on-call has taken the test message."]
     assert receiver.calls[0].fits(secret)
-    looker = Console(given_staff("larry", "events.view_alarmrecipient"))
-    assert secret not in text(looker.page(row))
+
+
+def test_a_new_secret_signs_at_once_is_shown_once_and_is_on_record(receiver: Receiver) -> None:
+    console = olive()
+    console.post(reverse("admin:events_alarmrecipient_add"), recipient_form(address=receiver.url))
+    row = AlarmRecipient.objects.get()
+    former = shown(secret_of(bytes(row.salt)))
+    made = console.post(address(row, "renew"), {"reason": "somebody left"})
+    row.refresh_from_db()
+    secret = shown(secret_of(bytes(row.salt)))
+    assert secret != former
+    assert secret in text(made)
+    assert secret not in text(console.page(row))
+    console.post(address(row, "send_a_test"), {})
+    assert receiver.calls[-1].fits(secret)
+
+
+def test_who_is_told_by_mail_has_no_secret() -> None:
+    row = AlarmRecipient.objects.create(
+        name="mail", channel="email", address="olive@ops.example", salt=b"s" * 32
+    )
+    assert "New secret" not in text(olive().page(row))
 
 
 @pytest.mark.parametrize(
