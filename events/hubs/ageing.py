@@ -22,8 +22,10 @@ from events.lanes import Lane
 
 LIMIT_S = {Lane.URGENT: 0.2, Lane.NORMAL: 1.0, Lane.BULK: 5.0}
 """For so long a lane may have work without moving."""
-DRAIN_S = 0.5
-"""So long one drain may take before the watch looks at the other hubs again."""
+LOOK_S = {Lane.URGENT: 0.1, Lane.NORMAL: 0.5, Lane.BULK: 1.0}
+"""So often each lane is looked at."""
+DRAIN_S = {Lane.URGENT: 0.5, Lane.NORMAL: 0.5, Lane.BULK: 0.3}
+"""So long one drain may take before the watch looks at the other hubs again. A gateway has more to do than bulk."""
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +38,8 @@ class Watch:
         self.lane = lane
         self._clock = clock
         self._since: dict[tuple[int, int], float] = {}
+        self._behind: set[str] = set()
+        """Hubs that were late and are not done: they move only because of us, so moving makes them no less late."""
 
     def overdue(self) -> list[str]:
         """Return the hubs that have work in this lane which has waited beyond the limit."""
@@ -43,7 +47,7 @@ class Watch:
         waiting = {(checkpoint, position): hub for hub, checkpoint, position in claims.standing(self.lane)}
         self._since = {key: self._since.get(key, now) for key in waiting}
         late = {waiting[key] for key, since in self._since.items() if now - since >= LIMIT_S[self.lane]}
-        return sorted(late)
+        return sorted(late | self._behind.intersection(waiting.values()))
 
     def look(self) -> int:
         """Drain what is overdue and return how many lanes were drained."""
@@ -51,15 +55,16 @@ class Watch:
         late = [name for name in self.overdue() if name in names]
         for name in late:
             metrics.drained_by_age.labels(self.lane.label).inc()
-            run(name, self.lane, DRAIN_S)
+            left = run(name, self.lane, DRAIN_S[self.lane], yields=False)
+            (self._behind.add if left else self._behind.discard)(name)
         if self.lane is Lane.BULK:
             for work in bulk_work():
-                work(DRAIN_S)
+                work(DRAIN_S[self.lane])
         return len(late)
 
 
 def start(stop: threading.Event) -> list[threading.Thread]:
-    """Start one watching thread per lane; they end within their lane's limit after ``stop`` is set.
+    """Start one watching thread per lane; they end soon after ``stop`` is set.
 
     Called once by every long-lived process: gateways, workers, the embedded server.
     """
@@ -76,7 +81,7 @@ def _watch(lane: Lane, stop: threading.Event) -> None:
     """Look until it stops; if this thread hangs, another goes on in its place."""
     watch, new_hubs = Watch(lane), lane == Lane.URGENT
     with watchdog.followed(by=lambda: _start(lane, stop)):
-        while not stop.wait(LIMIT_S[lane] / 2):
+        while not stop.wait(LOOK_S[lane]):
             try:
                 close_old_connections()
                 if new_hubs:

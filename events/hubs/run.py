@@ -45,12 +45,12 @@ class Step(Enum):
     FAULT = "fault"
 
 
-def run(hub_name: str, lane: int, seconds: float = RUN_S) -> bool:
+def run(hub_name: str, lane: int, seconds: float = RUN_S, *, yields: bool = True) -> bool:
     """Work off a lane of a hub for about so long; True when work is left.
 
-    Repeated and concurrent calls are harmless. Bulk yields after each batch, and a process that
-    was told to end begins no other. Transient faults are waited out with jitter within the time;
-    nothing is parked for them.
+    Repeated and concurrent calls are harmless. Bulk yields after each batch, unless the caller
+    holds up nobody, and a process that was told to end begins no other. Transient faults are
+    waited out with jitter within the time; nothing is parked for them.
 
     Raises:
         UnknownHub: no app registered it.
@@ -66,7 +66,7 @@ def run(hub_name: str, lane: int, seconds: float = RUN_S) -> bool:
         if step is Step.FAULT:
             faults += 1
             time.sleep(_backoff(faults))
-        elif lane == Lane.BULK:
+        elif lane == Lane.BULK and yields:
             break
     return _waits(hub, lane)
 

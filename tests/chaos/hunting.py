@@ -14,6 +14,8 @@ import psycopg
 from tests.chaos.fleet import Deployment
 
 FOUND_S = 60.0
+STOPS_S = 2.0
+"""A process in the kernel's hands (writing to a disk) stops only when it is out of them."""
 IN_A_BATCH = (
     "SELECT a.pid, a.client_port, a.xact_start FROM pg_stat_activity a WHERE a.datname = current_database()"
     " AND a.xact_start IS NOT NULL AND (SELECT count(DISTINCT l.relation) FROM pg_locks l WHERE l.pid = a.pid"
@@ -63,7 +65,7 @@ class Hunter:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGSTOP)
                     self._last = (backend, since)
-                    if self.still_there():
+                    if stands_still(pid) and self.still_there():
                         self.port = self._client_port(port)
                         return pid
                     self.missed += 1
@@ -86,6 +88,23 @@ class Hunter:
 
     def __exit__(self, *_: object) -> None:
         self._connection.close()
+
+
+def stands_still(pid: int) -> bool:
+    """Wait until a process that was told to has stopped; False for one that was killed before.
+
+    That one takes signals until its parent has noticed, and its session is seen until PostgreSQL has.
+    """
+    end = time.monotonic() + STOPS_S
+    while time.monotonic() < end:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except FileNotFoundError:
+            return False
+        if state in {"T", "Z", "X"}:
+            return state == "T"
+        time.sleep(0.001)
+    return False
 
 
 def owner(port: int, pids: Iterable[int]) -> int:
