@@ -1,4 +1,4 @@
-"""Game servers that go on posting whatever the weather is, at a steady pace, until there was enough."""
+"""Game servers that go on posting whatever the weather is, at a steady pace, and in the end as fast as they can."""
 
 import asyncio
 import random
@@ -97,8 +97,10 @@ class Load:
                 writers.create_task(writer.run())
 
     def fault_is_over(self) -> None:
-        """End the load as soon as there were events enough."""
+        """End the load as soon as there were events enough; what is left of them comes as a flood."""
         self._over = True
+        for writer in self._writers:
+            writer.pause_s = 0.0
 
     def _enough(self) -> bool:
         return self._over and len(self.answers.places) >= self.events

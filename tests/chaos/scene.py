@@ -50,7 +50,7 @@ class Form:
 
 
 SHORT = Form(name="short", events=600, a_second=60, before_s=3)
-LONG = Form(name="long", events=20_000, a_second=float(os.environ.get("CHAOS_RATE", "400")), before_s=5)
+LONG = Form(name="long", events=20_000, a_second=float(os.environ.get("CHAOS_RATE", "300")), before_s=5)
 
 
 @dataclass

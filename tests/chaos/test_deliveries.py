@@ -19,7 +19,7 @@ STATES = "SELECT DISTINCT state FROM notifications_delivery"
 def test_webhooks_come_without_a_broker_and_after_a_crash_of_the_database(
     servers: Servers, form: Form
 ) -> None:
-    each = form.of(10, 300)
+    each = form.of(10, 150)
     with receiving() as receiver, Deployment(servers, CLARION_WEBHOOK_NETWORKS="127.0.0.0/8") as deployment:
         world = OnServices(receiver, deployment, deployment.url)
         servers.rabbit.stop(signal.SIGTERM)

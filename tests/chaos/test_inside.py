@@ -63,7 +63,7 @@ def test_07_a_forgotten_transaction_changes_nothing(deployment: Deployment, weat
         forgotten.execute("SELECT pg_current_xact_id(), count(*) FROM events_event")
 
         def fault(scene: Scene) -> None:
-            time.sleep(scene.form.of(5, 45))  # nothing else happens: that is the fault
+            time.sleep(scene.form.of(5, 30))  # nothing else happens: that is the fault
 
         told = weather(fault, deployment)
         assert forgotten.execute("SELECT count(*) FROM events_event").fetchone() == (0,)
@@ -78,7 +78,7 @@ def test_08_full_disks_deadlocks_and_commits_that_nobody_hears_of_lose_and_repea
 
         def fault(scene: Scene) -> None:
             with switch("database"):
-                time.sleep(scene.form.of(8, 40))  # so long connections fail
+                time.sleep(scene.form.of(8, 30))  # so long connections fail
             scene.figures["faults"] = switch.faults()
 
         told = weather(fault, deployment)
@@ -93,7 +93,7 @@ def test_10_a_transport_that_loses_repeats_and_swaps_its_hints_shows_everything_
 
         def fault(scene: Scene) -> None:
             with scene.outage("unreliable"), switch("push"):
-                time.sleep(scene.form.of(6, 40))  # so long hints are lost
+                time.sleep(scene.form.of(6, 30))  # so long hints are lost
             scene.figures["faults"] = switch.faults()
 
         told = weather(fault, deployment)
