@@ -105,8 +105,9 @@ def test_workers_and_beat_leave_in_time(servers: Services, kind: str) -> None:
 
 def test_a_web_process_alone_notices_that_nobody_sweeps_any_more(servers: Services) -> None:
     for kind in ("beat", "worker", "worker-urgent"):
-        told_to_end(servers, kind)
-    ask(servers, "UPDATE events_heartbeat SET at = at - interval '1 hour' WHERE name = 'sweep' RETURNING id")
+        os.killpg(servers.processes[kind].pid, signal.SIGKILL)
+        servers.processes[kind].wait()
+    ask(servers, "UPDATE events_heartbeat SET at = at - interval '1 hour' WHERE name = 'sweep' RETURNING 1")
     alarm = "SELECT severity, ended FROM events_alarm WHERE kind = 'sweeps' AND opened IS NOT NULL"
     (severity, ended), *others = eventually(lambda: ask(servers, alarm))
     assert (severity, ended, others) == ("critical", None, [])
