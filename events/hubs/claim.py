@@ -17,11 +17,12 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from events.hubs import patience
-from events.log.read import lane_head_column
+from events.log.read import count_of_batch, lane_head_column
 from events.models import Checkpoint, Partition
 
 BATCH_TRIES = 2
-"""So many tries with the batch, then one event at a time."""
+"""So many tries with the batch, then its events one at a time. Later ones are under no suspicion: one at a time they
+would pile up."""
 ALONE_TRIES = 3
 """So many tries with one event alone, then it is parked."""
 
@@ -55,13 +56,13 @@ def take(hub: str, lane: int, batch: int, owed: set[int]) -> Claim | None:
         row = _ready(hub, lane)
         if row is None:
             return None
-        checkpoint_id, partition_id, position, noted_position, tries, noted_by, alone_left = row
+        checkpoint_id, partition_id, position, noted_position, tries, noted_by, alone_left, noted_at = row
         tries = tries if noted_position == position else 0
         if noted_by in owed:
             owed.discard(noted_by)
             tries = max(0, tries - 1)
         if not alone_left and tries >= BATCH_TRIES:
-            alone_left, tries = batch, 0
+            alone_left, tries = max(1, count_of_batch(partition_id, lane, position, batch, noted_at)), 0
         claim = Claim(
             checkpoint_id=checkpoint_id,
             partition_id=partition_id,
@@ -126,8 +127,9 @@ def give_up(claim: Claim) -> None:
 
 def isolate(claim: Claim, batch: int) -> None:
     """Let the events of a batch be tried one at a time from now on: one of them will not pass by itself."""
+    left = max(1, count_of_batch(claim.partition_id, claim.lane, claim.position, batch))
     Checkpoint.objects.filter(id=claim.checkpoint_id, noted_by=claim.token).update(
-        alone_left=batch, noted_tries=0, noted_at=None
+        alone_left=left, noted_tries=0, noted_at=None
     )
 
 
@@ -184,6 +186,7 @@ def parked(claim: Claim) -> dict[str, int]:
         return dict(cursor.fetchall())
 
 
+Ready = tuple[int, int, int, int | None, int, int | None, int, datetime | str | None]
 _HOST = socket.gethostname()[:100]
 _FREE = (
     "AND (c.noted_at IS NULL OR c.noted_position <> c.position"
@@ -194,20 +197,20 @@ _FREE = (
 def _waiting(lane: int) -> str:
     """Return the SELECT of checkpoints that are behind; its parameters are hub and lane."""
     return (
-        "SELECT c.id, c.partition_id, c.position, c.noted_position, c.noted_tries, c.noted_by, c.alone_left"  # noqa: S608 - our column
-        " FROM events_checkpoint c JOIN events_partition p ON p.id = c.partition_id"
+        "SELECT c.id, c.partition_id, c.position, c.noted_position, c.noted_tries, c.noted_by, c.alone_left,"  # noqa: S608 - our column
+        " c.noted_at FROM events_checkpoint c JOIN events_partition p ON p.id = c.partition_id"
         f" WHERE c.hub = %s AND c.lane = %s AND NOT c.paused AND p.{lane_head_column(lane)} > c.position"
     )
 
 
-def _ready(hub: str, lane: int) -> tuple[int, int, int, int | None, int, int | None, int] | None:
+def _ready(hub: str, lane: int) -> Ready | None:
     """Lock and return a checkpoint with work, those first that waited longest."""
     lock = " FOR NO KEY UPDATE OF c SKIP LOCKED" if _can_skip() else ""
     with connection.cursor() as cursor:
         cursor.execute(
             f"{_waiting(lane)} {_FREE} ORDER BY c.advanced LIMIT 1{lock}", [hub, lane, *_left_alone_until()]
         )
-        row: tuple[int, int, int, int | None, int, int | None, int] | None = cursor.fetchone()
+        row: Ready | None = cursor.fetchone()
     return row
 
 

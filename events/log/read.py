@@ -42,6 +42,23 @@ def batch(
     )
 
 
+def count_of_batch(
+    partition_id: int, lane: int, after: int, limit: int, until: datetime | str | None = None
+) -> int:
+    """Return how many of the up to ``limit`` next events of a lane had been recorded at a time; None is now.
+
+    ``until`` is as this database's raw cursors give and take it.
+    """
+    recorded, values = ("", []) if until is None else (" WHERE recorded <= %s", [until])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM (SELECT recorded FROM events_event WHERE partition_id = %s AND lane = %s"  # noqa: S608 - ours
+            f' AND "offset" > %s ORDER BY "offset" LIMIT %s) AS batch{recorded}',
+            [partition_id, lane, after, limit, *values],
+        )
+        return int(cursor.fetchone()[0])
+
+
 def of_stream(
     game_id: int,
     stream: str,

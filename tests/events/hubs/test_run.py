@@ -1,12 +1,16 @@
 """Hubs process each event exactly once, in order, whatever fails."""
 
+from contextlib import suppress
+from datetime import timedelta
+
 import pytest
 from django.db import DatabaseError, InterfaceError, OperationalError
 
 from events.errors import StartOver
 from events.hubs import claim as claims
-from events.hubs import registry
+from events.hubs import patience, registry
 from events.hubs import run as loop
+from events.hubs.patience import Patience
 from events.hubs.projection import Hub
 from events.hubs.run import Step, run, step_once
 from events.lanes import Lane
@@ -17,6 +21,7 @@ from tests.events.hubs.conftest import MakeHub
 from tests.given import an_event, given_events, given_game, hubs_catch_up
 
 pytestmark = pytest.mark.django_db(transaction=True)
+NOW = timedelta(0)
 
 
 def test_every_event_is_processed_once_and_in_order(recording_hub: MakeHub) -> None:
@@ -98,6 +103,34 @@ def test_poison_is_tried_twice_in_a_batch_and_three_times_alone(recording_hub: M
     given_events(game, an_event(stream="s"), an_event(stream="s"))
     hubs_catch_up()
     assert hub.batches == [2, 2, 1, 1, 1]
+
+
+@pytest.mark.parametrize("end", [SystemExit, ValueError])
+def test_only_what_the_batch_can_have_held_is_tried_alone(
+    recording_hub: MakeHub, monkeypatch: pytest.MonkeyPatch, end: type[BaseException]
+) -> None:
+    """Others that come meanwhile would be tried one at a time, and pile up."""
+    monkeypatch.setattr(
+        patience, "_ours", Patience(**dict.fromkeys(("first", "again", "alone", "letters"), NOW))
+    )
+    game = given_game(partitions=1)
+    ends = iter([end] * claims.BATCH_TRIES)
+
+    def passes_in_the_end(_event: LoggedEvent) -> None:
+        if (fault := next(ends, None)) is not None:
+            raise fault
+
+    hub = recording_hub(on_apply=passes_in_the_end)
+    given_events(game, *[an_event() for _ in range(3)])
+    for _ in range(claims.BATCH_TRIES):
+        with suppress(SystemExit):
+            step_once(registry.hub("recorder"), Lane.NORMAL)
+    if end is ValueError:  # the next try is made at once
+        step_once(registry.hub("recorder"), Lane.NORMAL)
+    given_events(game, *[an_event() for _ in range(5)])
+    hubs_catch_up()
+    assert hub.batches == [3, 3, 1, 1, 1, 5]
+    assert len(hub.seen(game.id)) == 8
 
 
 def test_what_kills_its_process_is_parked_too(recording_hub: MakeHub) -> None:
