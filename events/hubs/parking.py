@@ -10,7 +10,7 @@ from events.hubs import claim as claims
 from events.hubs import metrics
 from events.hubs.claim import Claim
 from events.hubs.letters.failing import Failure, died, failure, hung
-from events.hubs.letters.schedule import next_retry
+from events.hubs.letters.schedule import first_retry
 from events.lanes import Lane
 from events.log.read import batch as read_batch
 from events.models import DeadLetter
@@ -33,10 +33,10 @@ def park_hung(claim: Claim, stack: traceback.StackSummary) -> bool:
 
 def park_exhausted(claim: Claim) -> bool:
     """Park the stream of an event whose tries all ended with their processes."""
-    return _park(claim, died(claim.hub), claim.tries - 1)
+    return _park(claim, died(claim.hub), claim.tries - 1, ended=True)
 
 
-def _park(claim: Claim, what: Failure, tries: int) -> bool:
+def _park(claim: Claim, what: Failure, tries: int, *, ended: bool = False) -> bool:
     now = datetime.now(UTC)
     with transaction.atomic(durable=True):
         if not claims.hold(claim):
@@ -60,7 +60,7 @@ def _park(claim: Claim, what: Failure, tries: int) -> bool:
                 "created": now,
                 "first_failed": now,
                 "last_failed": now,
-                "next_retry": next_retry(now, now, 0),
+                "next_retry": first_retry(now, ended=ended),
             },
         )
         claims.advance(claim, event.offset, 0, 1)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ SEED = int(os.environ.get("CHAOS_SEED") or random.SystemRandom().randrange(1_000
 RECOVERY_S = 10.0
 """After the fault's end latency is normal again within so long."""
 FAULT_S = 420.0
+PARKED = re.compile(r"^clarion_dead_letters 0(\.0)?$", re.MULTILINE)
 LANES = ("urgent", "normal", "bulk")
 
 
@@ -135,6 +137,8 @@ async def _play(name: str, fault: Fault, where: Where, key: str) -> Told:
             await within(READY_S, living, until(lambda: all(each.ready.is_set() for each in everybody)))
             recovered, normal = await _break(scene, fault, living)
             await within(CALM_S, living, hubs_are_done(http))
+            if not where.poisoned:
+                await within(CALM_S, living, nothing_is_parked(http))
             await within(CALM_S, living, all_have_seen_all(http, tokens, everybody))
             await within(CALM_S, living, devices_agree_on_a_mark(people))
         finally:
@@ -194,6 +198,14 @@ async def _recovery(scene: Scene, normal_s: float) -> float:
         late = monotonic() - scene.ended
         assert late < 2 * RECOVERY_S + 5, f"not normal {late:.0f} s after the fault: {_figures(scene)}"
     return found
+
+
+async def nothing_is_parked(http: Any) -> None:
+    """Wait until what was parked because its processes had been killed is drained."""
+    while True:
+        if PARKED.search((await http.get("/metrics")).text):
+            return
+        await asyncio.sleep(0.3)
 
 
 def _figures(scene: Scene) -> dict[str, Any]:

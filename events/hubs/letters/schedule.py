@@ -1,4 +1,4 @@
-"""When a dead letter is tried again by itself: doubling from a minute to an hour, for a day."""
+"""When a dead letter is tried again by itself: doubling from a minute to an hour, for a day; soon after an end."""
 
 import random
 from datetime import datetime, timedelta
@@ -8,6 +8,14 @@ LONGEST = timedelta(hours=1)
 FOR = timedelta(hours=24)
 """Since the event first failed for good; after that the letter waits for somebody."""
 JITTER = 0.2
+AFTER_AN_END = timedelta(seconds=5)
+"""The first retry of an event at which processes ended: most are ended by somebody (an operator, a lack of memory), and
+it is innocent. Only a child is put at stake for it."""
+
+
+def first_retry(now: datetime, *, ended: bool) -> datetime | None:
+    """Return when to try what has just been parked; ``ended`` when no error told why."""
+    return now + AFTER_AN_END if ended else next_retry(now, now, 0)
 
 
 def next_retry(now: datetime, first_failed: datetime, retries: int) -> datetime | None:
