@@ -49,6 +49,14 @@ def _refuse(**_: Any) -> None:
         refuse_to_start("a Celery process")
 
 
+@beat_init.connect
+def _beat_begins(**_: Any) -> None:
+    from config import workers  # noqa: PLC0415 - as above
+
+    if settings.CLARION_ENTRY != "up":  # its beat is a thread
+        workers.beat_begins()
+
+
 @worker_ready.connect
 def _drain_by_age(**_: Any) -> None:
     """Watch the lanes too; a worker then needs no broker to find work. And look out for alarms."""

@@ -8,12 +8,14 @@ time is ended by force. The database undoes it, and whoever finds the work next 
 import os
 import signal
 import threading
+from contextlib import suppress
 from types import FrameType
+from typing import Any
 
 import structlog
 from billiard import active_children
 
-from config.leaving import Deadline, Told
+from config.leaving import Deadline, Told, leave
 from events.hubs import patience
 from events.hubs.watchdog import watchdog
 from events.stopping import STOPPING
@@ -53,6 +55,19 @@ def child_begins() -> None:
         if mine.again():
             signal.signal(number, usual)
             os.kill(os.getpid(), number)
+
+    signal.signal(signal.SIGTERM, take)
+
+
+def beat_begins() -> None:
+    """Let beat end when it is told to: Celery raises SystemExit wherever it is just then, where it may be swallowed."""
+    usual: Any = signal.getsignal(signal.SIGTERM)
+
+    def take(number: int, frame: FrameType | None) -> None:
+        Deadline(LEAVE_S).begin()
+        with suppress(SystemExit):
+            usual(number, frame)  # it keeps what it knows of its schedules
+        leave(0)
 
     signal.signal(signal.SIGTERM, take)
 
