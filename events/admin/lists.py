@@ -53,17 +53,12 @@ class ConsoleAdmin(ModelAdmin):
         rows: QuerySet[Any] = super().get_queryset(request)
         return rows.exclude(**{f"{self.slug_of_game}__startswith": RESERVED}) if self.slug_of_game else rows
 
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Offer no game that is Clarion's own."""
-        if db_field.related_model is Game:
-            kwargs.setdefault("queryset", games_of_others())
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
-
-    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Nor here."""
-        if db_field.related_model is Game:
-            kwargs.setdefault("queryset", games_of_others())
-        return super().formfield_for_manytomany(db_field, request, **kwargs)
+    def get_field_queryset(self, db: str | None, db_field: Any, request: HttpRequest) -> QuerySet[Any] | None:
+        """Offer no game that is Clarion's own, wherever a form lets one choose games."""
+        rows: QuerySet[Any] | None = super().get_field_queryset(db, db_field, request)
+        if db_field.related_model is not Game:
+            return rows
+        return games_of_others() if rows is None else rows.exclude(slug__startswith=RESERVED)
 
     def changeform_view(
         self,

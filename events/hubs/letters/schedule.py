@@ -10,7 +10,7 @@ FOR = timedelta(hours=24)
 JITTER = 0.2
 AFTER_AN_END = timedelta(seconds=5)
 """The first retry of an event at which processes ended: most are ended by somebody (an operator, a lack of memory), and
-it is innocent. Only a child is put at stake for it."""
+it is innocent. Where it is not, it most often ends a child: those come first at it (``patience``)."""
 
 
 def first_retry(now: datetime, *, ended: bool) -> datetime | None:
