@@ -120,6 +120,17 @@ def test_read_all_empties_the_bell_and_the_list_says_what_would_come(visit: Visi
     expect(alice.page.get_by_role("button", name="Inbox, nothing unread")).to_be_visible()
 
 
+def test_an_inbox_that_the_server_could_not_give_is_loaded_again_when_it_said(visit: Visit, game: Game) -> None:
+    alice = visit("alice", quiet=False)
+    guild = game.invites("alice")
+    expect(alice.item(guild)).to_be_visible()
+    away = {"status": 503, "headers": {"Retry-After": "1"}, "body": ""}
+    alice.page.route("**/api/v1/inbox?*", lambda route: route.fulfill(**away), times=1)  # type: ignore[arg-type]
+    alice.page.get_by_role("button", name="Unread", exact=True).click()
+    expect(alice.page.locator("#problem")).to_be_visible()
+    expect(alice.page.locator("#problem")).to_be_hidden()  # nobody clicked
+
+
 def test_what_is_read_on_one_device_is_read_on_the_other(visit: Visit, game: Game) -> None:
     first, second = visit("alice"), visit("alice")
     guild = game.invites("alice")

@@ -57,7 +57,11 @@ class StartingOver(WatchedDevice):
         async with httpx.AsyncClient(headers=self._bearer) as http:
             before = ""
             while True:
-                page = (await http.get(f"{self._inbox}?limit=100{before}")).raise_for_status().json()
+                answer = await http.get(f"{self._inbox}?limit=100{before}")
+                if answer.status_code == 503:  # a database that came back this moment; the answer says when
+                    await asyncio.sleep(float(answer.headers["retry-after"]))
+                    continue
+                page = answer.raise_for_status().json()
                 for item in page["items"]:
                     self._known.add(item["id"])
                     self.loaded.add(item["title"])

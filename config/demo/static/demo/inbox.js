@@ -20,6 +20,7 @@ export class Inbox {
     #newest = 0;
     #room = ROOM;
     #seenTimer = null;
+    #loadTimer = null;
     #controls = new AbortController();
 
     constructor(client, language, categories) {
@@ -42,13 +43,15 @@ export class Inbox {
     close() {
         this.#controls.abort();
         clearTimeout(this.#seenTimer);
+        clearTimeout(this.#loadTimer);
         this.#round = Infinity;
         byId("items").replaceChildren();
     }
 
+    /** Show the newest page. A server that is away for a moment is asked again: nobody else will ask for this page. */
     async load() {
         const round = (this.#round += 1);
-        await this.#tried(async () => {
+        const error = await this.#tried(async () => {
             const page = await this.#client.inbox({ limit: PAGE, ...this.#query() });
             if (round !== this.#round) return;
             this.#next = page.next;
@@ -57,6 +60,11 @@ export class Inbox {
             this.#count(this.#client.unread);
             this.#settle();
         });
+        if (error && (error.status === 0 || error.status >= 500) && round === this.#round) {
+            clearTimeout(this.#loadTimer);
+            const pause = 1000 * ((error.retryAfter ?? 1) + Math.random());
+            this.#loadTimer = setTimeout(() => round === this.#round && this.load(), pause);
+        }
     }
 
     /** Take a notification's state, if it is as new as what is shown and belongs here. */
@@ -257,13 +265,16 @@ export class Inbox {
         });
     }
 
+    /** Do it, say what went wrong, and return the error, if any. */
     async #tried(work) {
         try {
             await work();
             byId("problem").hidden = true;
+            return null;
         } catch (error) {
             say(byId("problem"), `That did not work: ${error.message}. Please try again.`);
             byId("problem").hidden = false;
+            return error;
         }
     }
 
