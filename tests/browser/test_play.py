@@ -120,7 +120,9 @@ def test_read_all_empties_the_bell_and_the_list_says_what_would_come(visit: Visi
     expect(alice.page.get_by_role("button", name="Inbox, nothing unread")).to_be_visible()
 
 
-def test_an_inbox_that_the_server_could_not_give_is_loaded_again_when_it_said(visit: Visit, game: Game) -> None:
+def test_an_inbox_that_the_server_could_not_give_is_loaded_again_when_it_said(
+    visit: Visit, game: Game
+) -> None:
     alice = visit("alice", quiet=False)
     guild = game.invites("alice")
     expect(alice.item(guild)).to_be_visible()
