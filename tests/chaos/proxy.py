@@ -3,12 +3,16 @@
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import Coroutine, Sequence
+from math import inf
 from typing import Any, Self, TypeVar
 
 T = TypeVar("T")
 CHUNK = 64 * 1024
 CONNECT_S = 2.0
+UPGRADED = b"HTTP/1.1 101 "
+"""What is a socket from here on, whose end is a handshake of its own."""
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -28,9 +32,13 @@ class Proxy:
         """The port of a client whose bytes stay here, as if it had not sent them yet; 0 is nobody's."""
         self.bytes_a_second: float | None = None
         """So much goes from each client to its server; None is as much as there is."""
+        self.unanswered: list[str] = []
+        """Connections whose client has said something and was told nothing: to whom, when, and how they ended."""
         self._moved = asyncio.Event()
         self._turn = 0
         self._open: dict[asyncio.Task[None], tuple[int, int]] = {}
+        self._last: dict[asyncio.StreamWriter, float] = {}
+        """When something was last said to each side of each connection."""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
         self._thread.start()
@@ -89,11 +97,14 @@ class Proxy:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task
+        began = time.monotonic()
         try:
             port, (upstream, onward) = await self._dial()
         except OSError:
+            self.unanswered.append(f"to nobody, {began:.3f} to {time.monotonic():.3f}")
             writer.transport.abort()
             return
+        dialled = time.monotonic()
         self._clients[task] = writer.get_extra_info("peername")[1]
         self._open[task] = (port, onward.get_extra_info("sockname")[1])
         pumps = [
@@ -101,7 +112,15 @@ class Proxy:
             asyncio.create_task(self._pump(upstream, writer)),
         ]
         try:
-            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+            if (silent := self._last.get(writer, 0.0)) < self._last.get(onward, 0.0):
+                ended = [
+                    ("client", "upstream")[pumps.index(each)] + f" {each.exception()!r}" for each in done
+                ]
+                self.unanswered.append(
+                    f"to {port}, asked {began:.3f}, connected {dialled:.3f}, last words {silent:.3f} and"
+                    f" {self._last[onward]:.3f}, ended {time.monotonic():.3f} by {ended}"
+                )
             for each in (writer, onward):
                 each.close()  # what is on its way still arrives: a close frame, an answer
         except asyncio.CancelledError:
@@ -113,13 +132,14 @@ class Proxy:
             await asyncio.gather(*pumps, return_exceptions=True)
             self._open.pop(task, None)
             self._clients.pop(task, None)
+            self._last.pop(writer, None)
+            self._last.pop(onward, None)
 
     async def _dial(self) -> tuple[int, Streams]:
         """Connect to the upstream whose turn it is, or to the next one that answers."""
         self._turn += 1
-        ports = list(self.upstreams)
-        for n in range(len(ports)):
-            port = ports[(self._turn + n) % len(ports)]
+        first = self._turn % len(self.upstreams)  # others take their turns meanwhile
+        for port in [*self.upstreams[first:], *self.upstreams[:first]]:
             with contextlib.suppress(OSError, TimeoutError):
                 return port, await asyncio.wait_for(asyncio.open_connection("127.0.0.1", port), CONNECT_S)
         raise ConnectionRefusedError
@@ -134,6 +154,9 @@ class Proxy:
                 await self._moved.wait()
             if client and self.bytes_a_second:
                 await asyncio.sleep(len(data) / self.bytes_a_second)
+            self._last[writer] = (
+                inf if data.startswith(UPGRADED) or self._last.get(writer) == inf else time.monotonic()
+            )
             writer.write(data)
             await writer.drain()
 

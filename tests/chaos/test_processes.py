@@ -82,14 +82,14 @@ def test_11_a_rolling_restart_of_all_gateways_ends_no_socket_without_a_word_and_
         scene.figures["ends spread over s"] = spreads(scene, "closed_at")
         scene.figures["returns spread over s"] = spreads(scene, "welcomed_at")
         scene.figures["slow requests"] = patient.answered
-        assert patient.dropped == [], f"a request was under way; the gateways were told and gone at {stops}"
+        assert patient.dropped == [], f"a request was under way; {who_dropped(deployment, stops)}"
         assert patient.answered >= len(stops)
         assert all(device.asked for device in scene.devices if device.closings)
         assert {each for device in scene.devices for each in device.asked} == {(2, 45)}
 
     told = weather(fault, deployment, hurry=HURRY)
     assert set(told.figures["closings"]) == {4205}
-    assert told.figures["dropped"] == 0
+    assert told.figures["dropped"] == 0, who_dropped(deployment, stops)
     assert told.figures["unknown"] == 0, "every post was answered"
     assert min(told.figures["ends spread over s"]) > 1
     assert min(told.figures["returns spread over s"]) > 1
@@ -136,3 +136,11 @@ def spreads(scene: Scene, moments: str) -> list[float]:
             groups.append([])
         groups[-1].append(each)
     return [round(group[-1] - group[0], 1) for group in groups if len(group) > 3]
+
+
+def who_dropped(deployment: Deployment, stops: list[tuple[float, float]]) -> str:
+    """Tell what is needed to understand a request that got no answer."""
+    when = ", ".join(f"{told:.3f} to {gone:.3f}" for told, gone in stops)
+    return "\n".join(
+        [f"gateways were told and gone: {when}; ports {deployment.ports}", *deployment.front.unanswered]
+    )
