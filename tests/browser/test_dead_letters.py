@@ -138,5 +138,5 @@ def test_every_page_fits_and_everything_in_it_has_a_name(
 NAMELESS = """
 [...document.querySelectorAll('#content :is(a, button, input, select)')].filter((each) => each.checkVisibility()
   && !(each.getAttribute('aria-label') || each.getAttribute('title') || each.textContent.trim()
-    || each.labels?.length || each.value)).map((each) => each.outerHTML)
+    || each.labels?.length || each.value || each.placeholder)).map((each) => each.outerHTML)
 """
