@@ -8,7 +8,7 @@ PORT ?= 8000
 RUN_STAMP := $(VENV)/.installed-run
 TEST_STAMP := $(VENV)/.installed-test
 
-.PHONY: help run test lint guards chaos chaos-short
+.PHONY: help run test lint guards chaos chaos-short bench bench-quick
 .DEFAULT_GOAL := help
 
 help: ## say what there is
@@ -28,6 +28,12 @@ chaos: $(TEST_STAMP) ## break everything under load for 20 minutes and write doc
 
 chaos-short: $(TEST_STAMP) ## the short form of every scenario: some ten minutes, no report
 	@$(BIN)/python tests/run.py --only chaos
+
+bench: $(TEST_STAMP) ## measure Clarion beside what one would pick instead, and write docs/benchmarks.md
+	@$(BIN)/python -m tests.benchmarks
+
+bench-quick: $(TEST_STAMP) ## the same ratios in small, under three minutes; nothing is written
+	@$(BIN)/python -m tests.benchmarks --quick
 
 guards: $(TEST_STAMP) ## break each promise on purpose and see its test fail
 	@$(BIN)/python tests/guards/run.py

@@ -51,11 +51,14 @@ class Fleet:
 
     def start(self, kind: str, name: str = "", **variables: str) -> None:
         """Start a kind of process, such as ``web`` or ``worker``; two of a kind need a name each."""
-        command = dict(LINE.findall((ROOT / "Procfile").read_text()))[kind]
-        log = (self._logs / f"{name or kind}.log").open("ab")
+        self.launch(name or kind, dict(LINE.findall((ROOT / "Procfile").read_text()))[kind], **variables)
+
+    def launch(self, name: str, command: str, **variables: str) -> None:
+        """Start a process by a command of the shell's."""
+        log = (self._logs / f"{name}.log").open("ab")
         self._files.append(log)
         path = f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}"
-        self.processes[name or kind] = subprocess.Popen(
+        self.processes[name] = subprocess.Popen(
             ["/bin/sh", "-c", f"exec {command}"],
             cwd=ROOT,
             env=clean_environment(**self.environment | variables) | {"PATH": path},
@@ -77,11 +80,15 @@ class Fleet:
                 said = "\n".join(f"{name}: {self.printed(name)[-3_000:]}" for name in self.processes)
                 raise AssertionError(f"{dead or 'it'} did not start:\n{said}")
             try:
-                if httpx.get(f"{url}/readyz", timeout=5).json()["status"] == "ok":
+                if self.answers(url):
                     return
             except httpx.TransportError:
                 pass
             time.sleep(0.2)
+
+    def answers(self, url: str) -> bool:
+        """Tell whether what serves at ``url`` has all that it depends on."""
+        return bool(httpx.get(f"{url}/readyz", timeout=5).json()["status"] == "ok")
 
     def end(self) -> None:
         """Stop all processes, by force those that do not stop by themselves."""

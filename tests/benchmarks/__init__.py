@@ -1,0 +1,1 @@
+"""Clarion measured beside what a user would pick instead: ``make bench``."""
