@@ -96,7 +96,10 @@ class ClarionFleet(Measured):
     def __init__(self, servers: Servers, kinds: Sequence[str] = KINDS, **variables: str) -> None:
         self._kinds, port = kinds, free_port()
         super().__init__(servers, "clarion", settings_of("bench", port) | variables, port)
-        self.environment["CLARION_PREFIX"] = f"{self.database}:"
+        self.environment |= {
+            "CLARION_PREFIX": f"{self.database}:",
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+        }
 
     def begin(self) -> None:
         self.finish(MANAGE, "migrate", "--noinput")

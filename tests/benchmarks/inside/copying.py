@@ -51,7 +51,8 @@ def events_per_second(count: int, size: int) -> float:
     with connected() as postgres, postgres.cursor() as cursor:
         names, oids = columns(cursor, "events_event")
         cursor.execute(
-            "SELECT * FROM (SELECT * FROM events_event ORDER BY created DESC LIMIT %s) e ORDER BY id", [count]
+            "SELECT * FROM (SELECT * FROM events_event ORDER BY recorded DESC, id DESC LIMIT %s) e ORDER BY id",
+            [count],
         )
         made = list(batches(cursor.fetchall(), size))
         postgres.commit()

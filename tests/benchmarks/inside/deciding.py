@@ -67,8 +67,8 @@ def copied_per_second(count: int) -> float:
 def _partitions(cursor: Any, count: int) -> list[list[tuple[int]]]:
     """Return the ids of the last events, by partition."""
     cursor.execute(
-        "SELECT array_agg(id ORDER BY id) FROM (SELECT id, partition_id FROM events_event ORDER BY created DESC"
-        " LIMIT %s) e GROUP BY partition_id",
+        "SELECT array_agg(id ORDER BY id) FROM (SELECT id, partition_id FROM events_event ORDER BY recorded DESC,"
+        " id DESC LIMIT %s) e GROUP BY partition_id",
         [count],
     )
     return [[(id_,) for id_ in ids] for (ids,) in cursor.fetchall()]

@@ -55,14 +55,16 @@ def measure(rig: Rig) -> list[Row]:
 
 async def _push(fleet: ClarionFleet, players: int) -> tuple[float, list[list[str]]]:
     """Return how long the backlog took, and each player's frames."""
+    headers = {"Authorization": f"Bearer {fleet.key}"}
+    async with httpx.AsyncClient(base_url=fleet.url, headers=headers) as http:
+        tokens = [
+            (await http.post(f"/api/v1/players/load-{n}/tokens")).json()["token"] for n in range(players)
+        ]
     sockets = await connected(fleet.url, "/ws/v1/player", players, "clarion.v1")
-    async with httpx.AsyncClient(
-        base_url=fleet.url, headers={"Authorization": f"Bearer {fleet.key}"}
-    ) as http:
-        for n, socket in enumerate(sockets):
-            token = (await http.post(f"/api/v1/players/load-{n}/tokens")).json()["token"]
-            socket.say(json.dumps({"type": "connect", "token": token, "device": f"bench-{n}"}))
+    for n, (socket, token) in enumerate(zip(sockets, tokens, strict=True)):
+        socket.say(json.dumps({"type": "connect", "token": token, "device": f"bench-{n}"}))
     await until(sockets, players)  # each has its ready
+    assert all(b'"type":"ready"' in socket.frames[0] for socket in sockets)
     web = fleet.processes["web"].pid
     plan = json.dumps({"game": GAME, "events": players * EACH, "players": players})
     os.kill(web, signal.SIGSTOP)
