@@ -7,8 +7,8 @@ from django.db import transaction
 
 from events import staff
 from events.errors import StillNeeded
+from events.hubs.bounds import bound
 from events.hubs.needs import needed
-from events.hubs.run import bound
 from events.log.erasing import Cause, Place, erase_payloads, places
 from events.log.partitions import partition_ids
 from events.models.erasures import Why

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from prometheus_client import Counter
 
 from events.faults import is_transient
-from events.hubs.run import bound
+from events.hubs.bounds import bound
 from events.log.logged import LoggedEvent
 from events.log.read import one
 from notifications import rulebook

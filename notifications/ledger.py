@@ -5,24 +5,23 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import psycopg
 from django.db import connection
-from django.db.models import F
 
+from events.rows import adapted, among, aware, bound_cursor
 from notifications.frames import Item, Marks, changes_frame
 from notifications.push import Change
-from players.models import Player
 
 COLUMNS = (
     "head", "number", "unread", "decisions",
     "seen_through", "seen_seq", "seen_at", "read_through", "read_seq", "read_at",
 )  # fmt: skip
+_LISTED = ", ".join(f"p.{name}" for name in COLUMNS)
 _TYPES = ("int8", "int8", "int4", "int8", "int8", "int8", "timestamptz", "int8", "int8", "timestamptz")
 
 
-@dataclass(kw_only=True)
+@dataclass
 class Account:
-    """One player's counters, and what this transaction has changed of what their devices show."""
+    """One player's counters, in the order of ``COLUMNS``, and what this transaction has changed for their devices."""
 
     id: int
     game_id: int
@@ -74,12 +73,21 @@ class Account:
 
 def accounts(player_ids: Iterable[int]) -> dict[int, Account]:
     """Read players' counters. Their rows must be locked already."""
-    rows = Player.objects.filter(id__in=list(player_ids)).values(
-        "id", "game_id", "key", "erased", *COLUMNS, epoch=F("game__epoch")
-    )
-    return {
-        row["id"]: Account(**{**row, "erased": row["erased"] is not None}, began=row["head"]) for row in rows
-    }
+    where, values = among("p.id", list(player_ids))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT p.id, p.game_id, p.key, p.erased IS NOT NULL, g.epoch, {_LISTED} FROM players_player p"  # noqa: S608 - ours
+            f" JOIN events_game g ON g.id = p.game_id WHERE {where}",
+            [values],
+        )
+        return {row[0]: _account(*row) for row in cursor.fetchall()}
+
+
+def _account(id_: int, game_id: int, key: str, erased: object, epoch: int, *counters: Any) -> Account:
+    account = Account(id_, game_id, key, bool(erased), *counters)
+    account.epoch, account.began = epoch, account.head
+    account.seen_at, account.read_at = aware(account.seen_at), aware(account.read_at)
+    return account
 
 
 def write(changed: Mapping[int, Account]) -> None:
@@ -91,22 +99,17 @@ def write(changed: Mapping[int, Account]) -> None:
         _write_postgres(rows)
         return
     assigned = ", ".join(f"{name} = %s" for name in COLUMNS)
-    adapt = connection.ops.adapt_datetimefield_value
     with connection.cursor() as cursor:
         cursor.executemany(
             f"UPDATE players_player SET {assigned} WHERE id = %s",  # noqa: S608 - our columns
-            [
-                (*(adapt(each) if isinstance(each, datetime) else each for each in row[1:]), row[0])
-                for row in rows
-            ],
+            [(*(adapted(each) for each in row[1:]), row[0]) for row in rows],
         )
 
 
 def _write_postgres(rows: list[tuple[Any, ...]]) -> None:
     assigned = ", ".join(f"{name} = n.{name}" for name in COLUMNS)
     arrays = ", ".join(f"%s::{kind}[]" for kind in ("int8", *_TYPES))
-    connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+    with bound_cursor() as cursor:
         cursor.execute(
             f"UPDATE players_player p SET {assigned}"  # noqa: S608 - our columns
             f" FROM unnest({arrays}) AS n(id, {', '.join(COLUMNS)}) WHERE p.id = n.id",

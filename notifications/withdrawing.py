@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from django.db import connection, transaction
 
 from events import staff
-from events.hubs.run import bound
+from events.hubs.bounds import bound
 from events.hubs.steps import take_steps
 from events.log.erasing import Place
 from notifications import ledger

@@ -11,8 +11,8 @@ import msgspec
 from django.db import connection, transaction
 from django.db.models import F
 
+from events.hubs.bounds import bound
 from events.hubs.needs import needed
-from events.hubs.run import bound
 from events.hubs.steps import take_steps
 from events.log.erasing import Cause, Place, erase_payloads, places, stream_walk
 from events.log.logged import LoggedEvent

@@ -2,7 +2,7 @@
 
 from django.db import connection
 
-from players.models import Player
+from events.rows import among
 
 
 def lock_players(ids: frozenset[int]) -> None:
@@ -12,5 +12,9 @@ def lock_players(ids: frozenset[int]) -> None:
     rounds, measured for the design). On SQLite the transaction has locked everything.
     """
     if ids and connection.features.has_select_for_update:
-        rows = Player.objects.select_for_update(no_key=True).filter(id__in=ids).order_by("id")
-        list(rows.values_list("id"))
+        where, values = among("id", ids)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT id FROM players_player WHERE {where} ORDER BY id FOR NO KEY UPDATE",  # noqa: S608 - our column
+                [values],
+            )

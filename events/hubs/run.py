@@ -8,7 +8,7 @@ from enum import Enum
 from functools import partial
 
 import structlog
-from django.db import close_old_connections, connection, transaction
+from django.db import close_old_connections, transaction
 
 from events.errors import StartOver
 from events.faults import is_transient
@@ -23,13 +23,11 @@ from events.log.logged import LoggedEvent
 from events.log.read import batch as read_batch
 from events.stopping import STOPPING
 
-BATCH = {Lane.URGENT: 100, Lane.NORMAL: 200, Lane.BULK: 100}
-"""Events read at a time. Bulk transactions stay short, so that urgent never waits behind one."""
+BATCH = {Lane.URGENT: 100, Lane.NORMAL: 100, Lane.BULK: 100}
+"""Events read at a time. Transactions stay short, so that urgent never waits behind a long one."""
 RUN_S = 2.0
 BACKOFF_S = (0.02, 0.5)
 """First and longest wait after a transient fault; each wait is jittered."""
-LOCK_TIMEOUT_MS = 2_000
-STATEMENT_TIMEOUT_MS = 10_000
 
 log = structlog.get_logger(__name__)
 _owed: set[int] = set()
@@ -80,11 +78,9 @@ def step_once(hub: Hub, lane: int) -> Step:
     claim: Claim | None = None
     watch = Stopwatch()
     try:
-        if not claims.claimable(hub.name, lane):
-            return Step.NOTHING
         claim = claims.take(hub.name, lane, BATCH[Lane(lane)], _owed)
-        if claim is None:
-            return Step.LOST  # somebody has it, perhaps only for a look: see whether work is left
+        if claim is None:  # if somebody has it, perhaps only for a look, see whether work is left
+            return Step.LOST if claims.claimable(hub.name, lane) else Step.NOTHING
         watch.on_hang = partial(_settle_hung, claim)
         if claim.exhausted:
             return Step.FAILED if parking.park_exhausted(claim) else Step.LOST
@@ -130,7 +126,6 @@ def _process(
     taken = live[:take]
     last = _last_offset(events, live, take)
     with transaction.atomic(durable=True):
-        bound()
         if not claims.hold(claim) or _live(claim, events) != live:  # parked or drained since
             raise StartOver
         if hub.lock and taken:
@@ -236,17 +231,6 @@ def run_after(follow_up: AfterCommit, hub: str, lane: int) -> None:
         follow_up()
     except Exception:
         log.exception("hub.after_commit_failed", hub=hub, lane=Lane(lane).label)
-
-
-def bound() -> None:
-    """Bound what the current transaction may wait and take, so that none hangs. SQLite's backend does so itself."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT set_config('lock_timeout', %s, true), set_config('statement_timeout', %s, true),"
-                " set_config('idle_in_transaction_session_timeout', %s, true)",
-                [str(LOCK_TIMEOUT_MS), str(STATEMENT_TIMEOUT_MS), str(STATEMENT_TIMEOUT_MS)],
-            )
 
 
 def types_of(hub: Hub) -> tuple[str, ...] | None:

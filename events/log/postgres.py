@@ -6,17 +6,13 @@ statement whose plan was made on an empty table cost three to five times as much
 """
 
 from collections.abc import Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import psycopg
 from django.db import connection
 
 from events.log.rows import COLUMNS, Row
 from events.log.store import Heads, Identity, Known, Store, StreamKey
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from events.rows import bound_cursor
 
 LOCK_TIMEOUT_MS = 2_000
 STATEMENT_TIMEOUT_MS = 5_000
@@ -40,7 +36,7 @@ class PostgresStore(Store):
 
     def begin(self) -> None:
         """Bound this transaction only, and put a name on it."""
-        with _cursor() as cursor:
+        with bound_cursor() as cursor:
             cursor.execute(
                 "SELECT set_config('lock_timeout', %s, true), set_config('statement_timeout', %s, true),"
                 " set_config('idle_in_transaction_session_timeout', %s, true),"
@@ -50,7 +46,7 @@ class PostgresStore(Store):
 
     def lock(self, partition_ids: Sequence[int]) -> list[Heads]:
         """Lock the rows one after the other in the order of their ids."""
-        with _cursor() as cursor:
+        with bound_cursor() as cursor:
             cursor.execute(
                 "SELECT id, game_id, number, head, urgent_head, normal_head, bulk_head, urgent_count, normal_count,"
                 " bulk_count, digest FROM events_partition"
@@ -62,7 +58,7 @@ class PostgresStore(Store):
     def find(self, identities: Sequence[Identity]) -> dict[Identity, Known]:
         """Probe the index of identities once for each."""
         games, sources, ids = _columns(identities, 3)
-        with _cursor() as cursor:
+        with bound_cursor() as cursor:
             cursor.execute(
                 'SELECT k.game, k.source, k.id, e.stream, e.version, e.partition_id, e."offset"'
                 " FROM unnest(%s::int8[], %s::text[], %s::text[]) AS k(game, source, id) CROSS JOIN LATERAL"
@@ -75,7 +71,7 @@ class PostgresStore(Store):
     def versions(self, streams: Sequence[StreamKey]) -> dict[StreamKey, int]:
         """Read the end of each stream's index range."""
         games, names = _columns(streams, 2)
-        with _cursor() as cursor:
+        with bound_cursor() as cursor:
             cursor.execute(
                 "SELECT k.game, k.stream, e.version FROM unnest(%s::int8[], %s::text[]) AS k(game, stream)"
                 " CROSS JOIN LATERAL (SELECT version FROM events_event WHERE game_id = k.game AND stream = k.stream"
@@ -86,7 +82,7 @@ class PostgresStore(Store):
 
     def insert(self, rows: Sequence[Row]) -> None:
         """Insert few rows by arrays, many by COPY."""
-        with _cursor() as cursor:
+        with bound_cursor() as cursor:
             if len(rows) < COPY_FROM_ROWS:
                 cursor.execute(_INSERT, _columns(rows, len(COLUMNS)))
                 return
@@ -98,7 +94,7 @@ class PostgresStore(Store):
     def raise_heads(self, heads: Sequence[Heads]) -> None:
         """Write all heads in one statement; the rows are locked already."""
         rows = [(part.id, part.head, *part.lanes, *part.counts, part.digest) for part in heads]
-        with _cursor() as cursor:
+        with bound_cursor() as cursor:
             cursor.execute(
                 "UPDATE events_partition p SET head = h.head, urgent_head = h.urgent, normal_head = h.normal,"
                 " bulk_head = h.bulk, urgent_count = h.urgents, normal_count = h.normals, bulk_count = h.bulks,"
@@ -125,14 +121,6 @@ def end_frozen_holder(older_than_s: int = 5) -> int:
         )
         row = cursor.fetchone()
     return int(row[0]) if row else 0
-
-
-@contextmanager
-def _cursor() -> "Iterator[psycopg.Cursor[Any]]":
-    """Give a cursor that binds on the server; Django's own would write arrays into the statement."""
-    connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        yield cursor
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:

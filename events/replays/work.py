@@ -11,7 +11,7 @@ from prometheus_client import Counter
 
 from events.errors import ReplayRefused
 from events.faults import is_transient
-from events.hubs.run import bound
+from events.hubs.bounds import bound
 from events.models import Replay
 from events.models.replays import OPEN, ReplayState
 from events.replays import hold, pace

@@ -9,10 +9,10 @@ import structlog
 from django.db import Error, connection, transaction
 
 from events.faults import is_transient
+from events.hubs.bounds import bound
 from events.hubs.claim import work_waits
 from events.hubs.projection import AfterCommit
 from events.hubs.registry import hubs
-from events.hubs.run import bound
 from events.lanes import Lane
 from events.models import Partition, Retention, Sweep
 

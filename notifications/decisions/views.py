@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 
 import msgspec
+from django.db import connection
 
 from events.log.logged import LoggedEvent
+from events.rows import among
 from notifications.engine import EventView, PlayerView
-from players.models import Player
 
 
 def event_view(event: LoggedEvent) -> EventView:
@@ -29,18 +30,22 @@ def event_view(event: LoggedEvent) -> EventView:
 
 def player_views(player_ids: Iterable[int]) -> dict[int, PlayerView]:
     """Return players with their profiles as rules see them."""
-    rows = Player.objects.filter(id__in=list(player_ids)).values_list(
-        "id", "key", "erased", "profile__locale", "profile__timezone", "profile__display_name", "profile__attributes",
-        "profile__revision",
-    )  # fmt: skip
+    where, values = among("p.id", list(player_ids))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT p.id, p.key, p.erased IS NOT NULL, f.locale, f.timezone, f.display_name, f.attributes, f.revision"  # noqa: S608 - ours
+            f" FROM players_player p LEFT JOIN players_profile f ON f.player_id = p.id WHERE {where}",
+            [values],
+        )
+        rows = cursor.fetchall()
     return {
         row[0]: PlayerView(
             key=row[1],
-            erased=row[2] is not None,
+            erased=bool(row[2]),
             locale=row[3] or "",
             timezone=row[4] or "",
             display_name=row[5] or "",
-            attributes=row[6] or {},
+            attributes=msgspec.json.decode(row[6]) if row[6] else {},
             profile_revision=row[7] or 0,
         )
         for row in rows

@@ -1,14 +1,18 @@
 """From the engine's decisions to rows: decisions, notifications, counters. Inside the caller's transaction."""
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 import orjson
 import structlog
+from django.db import connection
 
 from events.log.logged import LoggedEvent
+from events.rows import Inserter, among
 from notifications import engine, ledger
 from notifications.delivery import hints
 from notifications.delivery import writing as deliveries
@@ -22,6 +26,31 @@ NAMESPACE = UUID("6f9d0c7e-6d0f-5a57-9a55-7b1f0c6f3f2a")
 
 Key = tuple[int, int, str]
 """Event, rule and the player's key, or '': there is one decision for each."""
+
+
+class DecisionRow(NamedTuple):
+    """A row of ``Decision``, before it has an id; ``gates`` is JSON text."""
+
+    game_id: int
+    rule_id: int
+    revision_id: int
+    event_id: int
+    player_id: int | None
+    player_key: str
+    outcome: str
+    gates: str
+    notification_uid: UUID | None
+    place: int | None
+    profile_revision: int
+    now: datetime
+    replay_id: int | None
+
+
+NOTIFICATION = (*FIELDS, "game_id", "player_id", "rule_id", "event_id")
+"""The columns of a new notification, in the order of ``Writer.notifications``."""
+
+_decisions = Inserter(Decision, DecisionRow._fields)
+_notifications = Inserter(Notification, NOTIFICATION)
 
 log = structlog.get_logger(__name__)
 
@@ -37,8 +66,8 @@ class Writer:
     now: datetime
     accounts: Mapping[int, Account]
     decided: frozenset[Key] = frozenset()
-    decisions: list[Decision] = field(default_factory=list)
-    notifications: list[Notification] = field(default_factory=list)
+    decisions: list[DecisionRow] = field(default_factory=list)
+    notifications: list[tuple[Any, ...]] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
     touched: dict[int, Account] = field(default_factory=dict)
     repeated: int = 0
@@ -56,7 +85,7 @@ class Writer:
             account.decisions += 1
             self.touched[account.id] = account
         self.decisions.append(
-            Decision(
+            DecisionRow(
                 game_id=event.game_id,
                 rule_id=decision.rule_id,
                 revision_id=decision.revision_id,
@@ -64,7 +93,7 @@ class Writer:
                 player_id=player_id,
                 player_key=decision.player,
                 outcome=decision.outcome,
-                gates=decision.gates_json(),
+                gates=_json(decision.gates_json()),
                 notification_uid=uid,
                 place=account.decisions if account else None,
                 profile_revision=decision.profile_revision,
@@ -102,16 +131,7 @@ class Writer:
         account.unread += content.class_ == engine.NotificationClass.INBOX
         account.items[uid] = item
         account.traces.append(f"{event.event_id} {event.traceparent}")
-        values = dict(zip(FIELDS, item, strict=True))
-        self.notifications.append(
-            Notification(
-                **values,
-                game_id=event.game_id,
-                player_id=account.id,
-                rule_id=decision.rule_id,
-                event_id=event.id,
-            )
-        )
+        self.notifications.append((*item, event.game_id, account.id, decision.rule_id, event.id))
         if content.channels:
             self.deliveries += deliveries.rows(
                 event.game_id, uid, content.channels, self.now, content.expires
@@ -122,9 +142,10 @@ class Writer:
         """Write everything, and return the hints to publish after commit; ``tell`` does both kinds."""
         if self.repeated and self.replay_id is None:
             log.warning("decisions.repeated", count=self.repeated)
-        Decision.objects.bulk_create(self.decisions)
-        Notification.objects.bulk_create(self.notifications)
-        Delivery.objects.bulk_create(self.deliveries)
+        _decisions.insert(self.decisions)
+        _notifications.insert(self.notifications)
+        if self.deliveries:
+            Delivery.objects.bulk_create(self.deliveries)
         ledger.write(self.touched)
         return [change for account in self.touched.values() if (change := account.change(self.now))]
 
@@ -135,15 +156,22 @@ class Writer:
             hints.hint()
 
 
-def decided(event_pks: Iterable[int], players: Iterable[str] | None = None) -> frozenset[Key]:
+def decided(event_pks: Iterable[int], players: Collection[str] | None = None) -> frozenset[Key]:
     """Return what was decided before about these events (and players, where they are given).
 
     It stays true while the caller holds the row that it works on, a checkpoint or an audience.
     """
-    rows = Decision.objects.filter(event_id__in=set(event_pks))
+    where, values = among("event_id", set(event_pks))
+    parameters = [values]
     if players is not None:
-        rows = rows.filter(player_key__in=set(players))
-    return frozenset(rows.values_list("event_id", "rule_id", "player_key"))
+        of_players, keys = among("player_key", set(players))
+        where, parameters = f"{where} AND {of_players}", [values, keys]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT event_id, rule_id, player_key FROM notifications_decision WHERE {where}",  # noqa: S608 - columns are ours
+            parameters,
+        )
+        return frozenset(cursor.fetchall())
 
 
 def notification_uid(game_id: int, rule_id: int, event: tuple[str, str], player_key: str) -> UUID:
@@ -154,3 +182,11 @@ def notification_uid(game_id: int, rule_id: int, event: tuple[str, str], player_
     shown it do not show it twice.
     """
     return uuid5(NAMESPACE, orjson.dumps([game_id, rule_id, *event, player_key]).decode())
+
+
+def _json(value: Any) -> str:
+    """Return JSON text; an event's whole numbers may have more digits than the fast encoder takes."""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        return json.dumps(value)

@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from events.hubs.run import bound
+from events.hubs.bounds import bound
 from notifications.delivery import endings, metrics, registry, schedule
 from notifications.delivery.channel import Channel, Letter
 from notifications.delivery.staleness import stale

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from django.db import transaction
 
-from events.hubs.run import bound
+from events.hubs.bounds import bound
 from notifications.delivery import metrics, outlets, schedule
 from notifications.delivery.channel import Undelivered
 from notifications.delivery.claim import Claimed

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from django.db import transaction
 from django.db.models import Q
 
-from events.hubs.run import bound
+from events.hubs.bounds import bound
 from notifications.delivery import endings, metrics
 from notifications.delivery.staleness import EXPIRED
 from notifications.models import Delivery, Notification

@@ -14,6 +14,7 @@ from liquid.exceptions import LiquidError, ResourceLimitError
 from liquid.undefined import UNDEFINED, Undefined
 
 from notifications.engine import filters
+from notifications.engine.plain import Parts, filled, parts_of
 from notifications.engine.views import EVENT_NAMES, PLAYER_NAMES
 
 TITLE_SOURCE_MAX = 500  # characters
@@ -108,6 +109,7 @@ class Template:
     source: str
     plain: bool  # has no markup: renders as it stands
     parsed: BoundTemplate
+    parts: Parts | None  # where it only inserts names
 
     def render(self, words: Mapping[str, Any], settings: Mapping[str, Any], missed: dict[str, None]) -> str:
         """Render the template.
@@ -122,6 +124,8 @@ class Template:
         """
         if self.plain:
             return self.source
+        if self.parts is not None and (text := filled(self.parts, words)) is not None:
+            return text
         try:
             return self._render(words, settings, missed)
         except (
@@ -167,7 +171,8 @@ def compile_template(source: str, limit: int) -> Template:
         raise TemplateInvalid(_where(error)) from None
     if problems:
         raise TemplateInvalid("; ".join(problems))
-    return Template(source=source, plain=not re.search(r"\{[{%]", source), parsed=parsed)
+    plain = not re.search(r"\{[{%]", source)
+    return Template(source=source, plain=plain, parsed=parsed, parts=parts_of(parsed))
 
 
 def _unknown_filters(parsed: BoundTemplate) -> list[str]:

@@ -9,7 +9,7 @@ from django.db import Error, transaction
 from django.db.models import QuerySet
 
 from events.faults import is_transient
-from events.hubs.run import bound
+from events.hubs.bounds import bound
 from notifications import ledger
 from notifications.inbox.going import go, written
 from notifications.inbox.states import counts_as_unread

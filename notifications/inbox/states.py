@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from events.hubs.run import bound
+from events.hubs.bounds import bound
 from notifications import ledger
 from notifications.frames import FIELDS, Item
 from notifications.ledger import Account

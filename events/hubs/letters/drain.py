@@ -22,6 +22,7 @@ from django.db.models import F
 
 from events.errors import LetterGone, StartOver
 from events.hubs import run as live
+from events.hubs.bounds import bound
 from events.hubs.hanging import Stopwatch, passes
 from events.hubs.letters import counting, waiting
 from events.hubs.letters.failing import Failure, died, failure, hung
@@ -90,7 +91,7 @@ def _begin(letter_id: int) -> Turn | None:
     now = datetime.now(UTC)
     try:
         with transaction.atomic(durable=True):
-            live.bound()
+            bound()
             held = hold(letter_id)
             letter, hub = held.letter, registered(held.letter.hub)
             if held.paused:
@@ -182,7 +183,7 @@ def _step(turn: Turn) -> bool:
     with turn.watch.running():
         prepared = [projection.prepare(events) for projection in turn.hub.projections] if events else []
     with transaction.atomic(durable=True):
-        live.bound()
+        bound()
         held = hold(turn.letter_id)
         _check(turn, held)
         after = _apply(turn, events, prepared)
@@ -251,7 +252,7 @@ def _count(turn: Turn, after: Sequence[AfterCommit], events: int, over: bool) ->
 def _rest(turn: Turn) -> None:
     """Let go when the time is over; the letter is due again at once."""
     with transaction.atomic(durable=True):
-        live.bound()
+        bound()
         letter = hold(turn.letter_id).letter
         if letter.noted_by == turn.token:
             letter.noted_by, letter.retries, letter.next_retry = None, 0, datetime.now(UTC)
@@ -274,7 +275,7 @@ def _record_failure(turn: Turn, what: Failure) -> Came:
     """Write down why it failed; the time of the next retry is noted already."""
     try:
         with transaction.atomic(durable=True):
-            live.bound()
+            bound()
             letter = hold(turn.letter_id).letter
             if letter.noted_by != turn.token:
                 return Came.LOST
