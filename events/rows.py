@@ -103,18 +103,32 @@ class Inserter:
 def bound_cursor() -> "Iterator[psycopg.Cursor[Any]]":
     """Give a cursor that binds on the server; Django's own would write arrays into the statement. PostgreSQL only."""
     connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+    kind = _ToldCursor if connection.queries_logged else psycopg.Cursor
+    with connection.wrap_database_errors, kind(connection.connection) as cursor:
         yield cursor
+
+
+class _ToldCursor(psycopg.Cursor[Any]):
+    """Its statements are among ``connection.queries``, as those of Django's own cursors."""
+
+    def execute(self, query: Any, *args: Any, **options: Any) -> Any:
+        """Execute, on record."""
+        connection.queries_log.append({"sql": str(query), "time": "0"})
+        return super().execute(query, *args, **options)
+
+    def copy(self, statement: Any, *args: Any, **options: Any) -> Any:
+        """Begin a COPY, on record."""
+        connection.queries_log.append({"sql": str(statement), "time": "0"})
+        return super().copy(statement, *args, **options)
 
 
 def among(column: str, values: Collection[Any]) -> tuple[str, Any]:
     """Return the condition that a column is one of these, whole numbers or texts, and the one parameter in it."""
     if connection.vendor == "postgresql":
-        if all(
+        whole = all(
             type(value) is int for value in values
-        ):  # psycopg would look at each to find how wide they are
-            return f"{column} = ANY(%s::bigint[])", f"{{{','.join(map(str, values))}}}"
-        return f"{column} = ANY(%s)", list(values)
+        )  # psycopg would look at each to find how wide they are
+        return f"{column} = ANY(%s)", f"{{{','.join(map(str, values))}}}" if whole else list(values)
     return f"{column} IN (SELECT value FROM json_each(%s))", orjson.dumps(list(values)).decode()  # noqa: S608 - a column
 
 

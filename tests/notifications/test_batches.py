@@ -85,7 +85,7 @@ def test_players_are_locked_once_after_the_checkpoint_and_before_anything_is_wri
     with CaptureQueriesContext(connection) as queries:
         decide()
     sent = [query["sql"] for query in queries]
-    (locked,) = places(sent, '"players_player"', "FOR NO KEY UPDATE")
+    (locked,) = places(sent, "players_player", "FOR NO KEY UPDATE")
     held = places(sent, "events_checkpoint", "FOR NO KEY UPDATE")
     written = [*places(sent, "INSERT INTO", "notifications_"), *places(sent, "UPDATE players_player")]
     assert any(at < locked for at in held)

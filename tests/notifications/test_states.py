@@ -347,7 +347,7 @@ def test_players_are_locked_before_anything_is_read(game: Game) -> None:
     sent = [
         query["sql"] for query in queries if "notifications_" in query["sql"] or "players_" in query["sql"]
     ]
-    assert sent[0].endswith("ORDER BY 1 ASC FOR NO KEY UPDATE")
+    assert sent[0].endswith("ORDER BY id FOR NO KEY UPDATE")
     assert sum("FOR NO KEY UPDATE" in sql for sql in sent) == 1
 
 

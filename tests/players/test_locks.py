@@ -18,8 +18,8 @@ def test_players_are_locked_in_the_order_of_their_ids_and_no_stronger_than_neede
     with transaction.atomic(), CaptureQueriesContext(connection) as queries:
         lock_players(ids)
     (sql,) = [query["sql"] for query in queries if "players_player" in query["sql"]]
-    assert sql.startswith('SELECT "players_player"."id"')
-    assert sql.endswith("ORDER BY 1 ASC FOR NO KEY UPDATE")
+    assert sql.startswith("SELECT id FROM players_player")
+    assert sql.endswith("ORDER BY id FOR NO KEY UPDATE")
 
 
 def test_locking_nobody_costs_nothing() -> None:

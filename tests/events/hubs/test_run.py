@@ -211,7 +211,7 @@ def test_a_paused_lane_waits(recording_hub: MakeHub) -> None:
 def test_bulk_yields_after_each_batch(recording_hub: MakeHub) -> None:
     game = given_game(partitions=1)
     hub = recording_hub()
-    given_events(game, *[an_event() for _ in range(250)], lane=Lane.BULK)
+    given_events(game, *[an_event() for _ in range(150)], lane=Lane.BULK)
     assert run("recorder", Lane.BULK)
     assert hub.batches == [100]
 
@@ -250,11 +250,11 @@ def test_a_process_that_is_told_to_end_finishes_its_batch_and_takes_no_more(
 ) -> None:
     game = given_game(partitions=1)
     hub = recording_hub(on_apply=lambda _event: stopping.set())
-    given_events(game, *[an_event() for _ in range(250)])
+    given_events(game, *[an_event() for _ in range(150)])
     assert run("recorder", Lane.NORMAL), "others are told that work is left"
-    assert hub.batches == [200]
+    assert hub.batches == [100]
     assert run("recorder", Lane.NORMAL)
-    assert hub.batches == [200]
+    assert hub.batches == [100]
     stopping.clear()
     assert not run("recorder", Lane.NORMAL)
-    assert hub.batches == [200, 50]
+    assert hub.batches == [100, 50]
