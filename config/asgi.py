@@ -12,7 +12,7 @@ http = get_asgi_application()  # loads Django; what follows needs its apps
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.conf import settings  # noqa: E402
 
-from config import leaving, lineage, vigil  # noqa: E402
+from config import leaving, lineage, memory, vigil  # noqa: E402
 from config.checks import refuse_to_start  # noqa: E402
 from config.draining import Draining  # noqa: E402
 from config.modes import refuse_by_accident  # noqa: E402
@@ -30,4 +30,6 @@ if settings.CLARION_SERVICES and settings.CLARION_ENTRY != "tests":
     vigil.start()
     running.start(STOPPING)
 
+if settings.CLARION_ENTRY != "tests":
+    memory.keep(settings.ROOT_URLCONF)
 application = Draining(ProtocolTypeRouter({"http": http, "websocket": URLRouter(websocket_urlpatterns)}))

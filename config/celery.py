@@ -60,7 +60,7 @@ def _beat_begins(**_: Any) -> None:
 @worker_ready.connect
 def _drain_by_age(**_: Any) -> None:
     """Watch the lanes too; a worker then needs no broker to find work. And look out for alarms."""
-    from config import leaving, lineage  # noqa: PLC0415 - as above
+    from config import leaving, lineage, memory  # noqa: PLC0415 - as above
     from config.watch import running  # noqa: PLC0415 - as above
     from events.hubs import ageing, patience  # noqa: PLC0415 - as above
     from notifications.delivery import postman  # noqa: PLC0415 - as above
@@ -70,14 +70,16 @@ def _drain_by_age(**_: Any) -> None:
         leaving.beside([*ageing.start(STOPPING), postman.start_watching(STOPPING)])
         lineage.start(STOPPING)
         running.start(STOPPING)
+        memory.keep()
 
 
 @worker_process_init.connect
 def _child_begins(**_: Any) -> None:
-    from config import workers  # noqa: PLC0415 - as above
+    from config import memory, workers  # noqa: PLC0415 - as above
 
     if settings.CLARION_ENTRY != "up":  # its worker is a thread, and has no children
         workers.child_begins()
+        memory.keep()
 
 
 @task_prerun.connect
