@@ -1,7 +1,7 @@
 """Rows in bulk, without models between: written by COPY or arrays, looked up by lists, on both databases.
 
 An ORM object for each row, and a statement with all values written into it, took most of a
-hub's time (measured: half a millisecond an event, a tenth of that with tuples and COPY).
+hub's time (measured: 500 us an event with them, 240 us with tuples and COPY).
 """
 
 from collections.abc import Collection, Iterator, Sequence

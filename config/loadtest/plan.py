@@ -7,6 +7,8 @@ from typing import Any
 
 EVENT_TYPE = "guild.invite.received"
 """The demo's rule for it makes one notification of each event, without any limit."""
+URGENT_TYPE = "match.ready"
+"""Another one's, in the urgent lane."""
 PLAYER_PREFIX = "load-"
 
 
@@ -21,6 +23,7 @@ class Plan:
     events: int
     batch: int = 1
     rate: float | None = None  # events a second; None is as fast as batches are answered
+    urgent: bool = False
     run: str = field(default_factory=lambda: secrets.token_hex(4))  # marks this run's events
 
     def player(self, n: int) -> str:
@@ -37,10 +40,13 @@ class Plan:
             "specversion": "1.0",
             "id": f"lt-{self.run}-{n}",
             "source": "/loadtest",
-            "type": EVENT_TYPE,
+            "type": URGENT_TYPE if self.urgent else EVENT_TYPE,
             "partitionkey": self.player(n),
-            "data": {"player_id": self.player(n), "guild": self.marker(n), "from": "loadtest"},
+            "data": {"player_id": self.player(n), **self._words(n)},
         }
+
+    def _words(self, n: int) -> dict[str, str]:
+        return {"map": self.marker(n)} if self.urgent else {"guild": self.marker(n), "from": "loadtest"}
 
     def batches(self) -> Iterator[range]:
         """Return the numbers of the events of each batch."""

@@ -16,8 +16,8 @@ from tests.benchmarks.rows import Row
 from tests.chaos.servers import Servers, missing
 
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
-MEASURES = ("appending", "deciding", "pushing", "delivering")
-QUICK = MEASURES
+MEASURES = ("appending", "deciding", "pushing", "overtaking", "resting", "costing", "delivering")
+QUICK = ("appending", "deciding", "pushing", "delivering")
 
 
 def main() -> int:

@@ -83,6 +83,12 @@ class Measured(Driven, Fleet):
         self.end()
         self._on_postgres(f'DROP DATABASE IF EXISTS "{self.database}" WITH (FORCE)')
 
+    def one(self, statement: str) -> Any:
+        """Return one value from the deployment's database."""
+        with psycopg.connect(self.servers.postgres.url(self.database), autocommit=True) as postgres:
+            [value] = postgres.execute(statement).fetchone() or [None]  # type: ignore[arg-type]
+            return value
+
     def _on_postgres(self, statement: str) -> None:
         with psycopg.connect(self.servers.postgres.url(), autocommit=True) as postgres:
             postgres.execute(statement)  # type: ignore[arg-type]

@@ -20,8 +20,10 @@ def main() -> None:
     sys.stdout.write(json.dumps(asyncio.run(_post_all(**json.loads(sys.argv[1])))))
 
 
-async def _post_all(*, url: str, key: str, events: int, batch: int, connections: int) -> dict[str, float]:
-    bodies = list(_bodies(events, batch))
+async def _post_all(
+    *, url: str, key: str, events: int, batch: int, connections: int, bulk: bool = False
+) -> dict[str, float]:
+    bodies = list(_bodies(events, batch, bulk=bulk))
     waiting = iter(bodies)
     headers = {
         "Authorization": f"Bearer {key}",
@@ -40,18 +42,24 @@ async def _post_all(*, url: str, key: str, events: int, batch: int, connections:
         return {"events_per_s": events / (time.perf_counter() - began)}
 
 
-def _bodies(events: int, batch: int) -> Iterator[bytes]:
+def _bodies(events: int, batch: int, *, bulk: bool) -> Iterator[bytes]:
     run = secrets.token_hex(4)
     for start in range(0, events, batch):
-        made = [_event(run, n) for n in range(start, min(start + batch, events))]
+        made = [_event(run, n, bulk=bulk) for n in range(start, min(start + batch, events))]
         yield json.dumps(made if batch > 1 else made[0]).encode()
 
 
-def _event(run: str, n: int) -> dict[str, Any]:
-    player = f"load-{n % PLAYERS}"
+def _event(run: str, n: int, *, bulk: bool) -> dict[str, Any]:
+    """Return an event that no rule is about, or a bulk one that tells one player something."""
+    player = f"{'bulk' if bulk else 'load'}-{n % PLAYERS}"
+    data = (
+        {"player_ids": [player], "minutes": 15}
+        if bulk
+        else {"player_id": player, "guild": f"guild {run} {n}"}
+    )
     return {
-        "specversion": "1.0", "id": f"{run}-{n}", "source": "/bench", "type": "session.ended", "partitionkey": player,
-        "data": {"player_id": player, "guild": f"guild {run} {n}", "from": "bench"},
+        "specversion": "1.0", "id": f"{run}-{n}", "source": "/bench", "partitionkey": player, "data": data,
+        "type": "maintenance.scheduled" if bulk else "session.ended",
     }  # fmt: skip
 
 

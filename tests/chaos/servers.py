@@ -79,6 +79,12 @@ class Server(ABC):
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
+    @property
+    def pid(self) -> int:
+        """Its first process."""
+        assert self._process
+        return self._process.pid
+
     def end(self) -> None:
         """Stop it for good, with all its data."""
         if self._process and self._process.poll() is None:

@@ -21,12 +21,12 @@ SERVER = (
     " tests.benchmarks.bare:application"
 )
 """As the Procfile's ``web`` has it."""
-EACH = 50
+EACH = 60
 """Notifications for each player: fewer than may be sent without an ack."""
 
 
 def measure(rig: Rig) -> list[Row]:
-    players = rig.size(full=1_000, quick=300)
+    players = rig.size(full=1_000, quick=500)
     pushed: list[float] = []
     bare: list[float] = []
     with redis.Redis(port=rig.servers.redis.port) as client:
