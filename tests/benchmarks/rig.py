@@ -13,10 +13,8 @@ class Rig:
     servers: Servers
     quick: bool
 
-    def rounds(self, *, full: int, quick: int) -> int:
-        return quick if self.quick else full
-
     def size(self, *, full: int, quick: int) -> int:
+        """Choose how many: rounds, events, sockets, seconds."""
         return quick if self.quick else full
 
     @staticmethod

@@ -2,8 +2,7 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +34,6 @@ class Row:
     """Each round's figure by what it is, its unit in the name: ``Clarion, events/s``."""
     bounds: Sequence[Bound] = ()
     notes: Sequence[str] = ()
-    more: Mapping[str, Any] = field(default_factory=dict)
-    """Tables of a row's own, for the page."""
 
     @property
     def kept(self) -> bool:

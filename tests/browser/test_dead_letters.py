@@ -126,13 +126,15 @@ def test_every_page_fits_and_everything_in_it_has_a_name(
     skip = re.sub("change/$", "skip/", letter)
     for path in ("/admin/events/deadletter/", group, f"{group}retry/", letter, skip):
         open_(path.removeprefix("/admin/"))
-        expect(page.locator("html.dark")).to_have_count(1 if scheme == "dark" else 0)
-        too_wide = page.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
-        assert too_wide <= 0, path
-        assert page.evaluate(NAMELESS) == [], path
-        assert page.locator("h1").count() >= 1, path
+        assert_it_fits_and_is_named(page, scheme)
+
+
+def assert_it_fits_and_is_named(page: Page, scheme: str) -> None:
+    expect(page.locator("html.dark")).to_have_count(1 if scheme == "dark" else 0)
+    too_wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert too_wide <= 0, page.url
+    assert page.evaluate(NAMELESS) == [], page.url
+    assert page.locator("h1").count() >= 1, page.url
 
 
 NAMELESS = """

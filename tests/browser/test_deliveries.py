@@ -21,7 +21,7 @@ from tests.browser.test_console import (  # noqa: F401 - fixtures
     password,
     rule,
 )
-from tests.browser.test_dead_letters import NAMELESS
+from tests.browser.test_dead_letters import assert_it_fits_and_is_named
 from tests.config.processes import Up
 
 pytestmark = pytest.mark.browser
@@ -175,10 +175,4 @@ def test_every_page_of_them_fits_and_everything_in_it_has_a_name(
         newest.split("/admin/")[-1],
     ):
         open_(path)
-        expect(page.locator("html.dark")).to_have_count(1 if scheme == "dark" else 0)
-        too_wide = page.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
-        assert too_wide <= 0, path
-        assert page.evaluate(NAMELESS) == [], path
-        assert page.locator("h1").count() >= 1, path
+        assert_it_fits_and_is_named(page, scheme)

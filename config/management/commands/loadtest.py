@@ -31,7 +31,6 @@ class Command(BaseCommand):
         parser.add_argument("--seconds", type=float, help="for so long")
         parser.add_argument("--events", type=int, help="so many events in all")
         parser.add_argument("--batch", type=int, default=200, help="events in one post")
-        parser.add_argument("--urgent", action="store_true", help="urgent events instead of normal ones")
         parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -52,7 +51,6 @@ def _plan(options: dict[str, Any]) -> Plan:
         "game": options["game"],
         "key": options["key"],
         "players": options["players"],
-        "urgent": options["urgent"],
     }
     for name in ("players", "batch", "rate", "seconds", "events"):
         if options[name] is not None and options[name] <= 0:

@@ -13,13 +13,13 @@ STREAMS = 1_000
 TYPE = "guild.invite.received"
 
 
-def entries(count: int, *, type: str = TYPE, players: int = STREAMS) -> list[Entry]:
+def entries(count: int, *, players: int = STREAMS) -> list[Entry]:
     """Return new events, spread over so many players' streams."""
     run, now = secrets.token_hex(4), datetime.now(UTC)
     return [
         Entry(
             envelope=Envelope(
-                id=f"{run}-{n}", source="/bench", type=type, subject=None, time=now,
+                id=f"{run}-{n}", source="/bench", type=TYPE, subject=None, time=now,
                 datacontenttype="application/json", dataschema=None,
                 data=f'{{"player_id":"load-{n % players}","guild":"guild {run} {n}","from":"bench"}}',
                 data_encoding="json", stream=f"load-{n % players}", expected_version=None, expires=None,

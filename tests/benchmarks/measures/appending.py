@@ -12,7 +12,7 @@ BATCH = 500
 def measure(rig: Rig) -> list[Row]:
     plan = {
         "game": GAME,
-        "rounds": rig.rounds(full=5, quick=3),
+        "rounds": rig.size(full=5, quick=3),
         "events": rig.size(full=20_000, quick=10_000),
         "singles": rig.size(full=16_000, quick=0),
     }

@@ -17,7 +17,7 @@ def measure(rig: Rig) -> list[Row]:
     events = rig.size(full=20_000, quick=4_000)
     figures: dict[str, list[float]] = defaultdict(list)
     for workers in WORKERS:
-        for _ in range(rig.rounds(full=3, quick=1)):
+        for _ in range(rig.size(full=3, quick=1)):
             with ClarionFleet(rig.servers, CONCURRENCY=str(workers)) as fleet:
                 fleet.drive(players=PLAYERS, events=2 * BATCH, batch=BATCH)
                 before = _used(rig, fleet)

@@ -8,7 +8,7 @@ from tests.benchmarks.rows import Bound, Row, ratio_of_medians
 
 
 def measure(rig: Rig) -> list[Row]:
-    plan = {"game": GAME, "rounds": rig.rounds(full=5, quick=2), "events": rig.size(full=10_000, quick=4_000)}
+    plan = {"game": GAME, "rounds": rig.size(full=5, quick=2), "events": rig.size(full=10_000, quick=4_000)}
     with ClarionFleet(rig.servers, kinds=()) as nobody:
         told = json.loads(nobody.finish("-m", "tests.benchmarks.inside.deciding", json.dumps(plan)))
     rig.say(f"decided {max(told['decided']):,.0f}/s, only copied {max(told['copied']):,.0f}/s")

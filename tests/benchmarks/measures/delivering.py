@@ -1,9 +1,10 @@
 """Rows 1, 2 and 13: from a post to players' sockets, beside the baseline; embedded beside services."""
 
+import statistics
 from collections import defaultdict
 from typing import Any
 
-from tests.benchmarks.fleets import BaselineFleet, ClarionFleet, EmbeddedFleet, Measured
+from tests.benchmarks.fleets import BaselineFleet, ClarionFleet, Driven, EmbeddedFleet
 from tests.benchmarks.rig import Rig
 from tests.benchmarks.rows import Bound, Row, ratio_of_medians
 
@@ -15,7 +16,7 @@ WARM = 400
 
 def measure(rig: Rig) -> list[Row]:
     rounds: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for _ in range(rig.rounds(full=3, quick=1)):
+    for _ in range(rig.size(full=3, quick=1)):
         for name, fleet in _fleets(rig).items():
             with fleet as running:
                 found = _flood_and_drip(rig, running, name)
@@ -26,8 +27,8 @@ def measure(rig: Rig) -> list[Row]:
     return _rows(rounds)
 
 
-def _fleets(rig: Rig) -> dict[str, Measured]:
-    fleets: dict[str, Measured] = {
+def _fleets(rig: Rig) -> dict[str, Any]:
+    fleets = {
         "baseline": BaselineFleet(rig.servers),
         "bulk baseline": BaselineFleet(rig.servers, "bulk"),
         "Clarion": ClarionFleet(rig.servers),
@@ -35,7 +36,7 @@ def _fleets(rig: Rig) -> dict[str, Measured]:
     return fleets if rig.quick else {**fleets, "Clarion embedded": EmbeddedFleet()}
 
 
-def _flood_and_drip(rig: Rig, running: Measured, name: str) -> dict[str, Any]:
+def _flood_and_drip(rig: Rig, running: Driven, name: str) -> dict[str, Any]:
     events = rig.size(full=20_000, quick=1_000 if name == "baseline" else 10_000)
     running.drive(players=PLAYERS, events=WARM, batch=BATCH)
     return {
@@ -67,7 +68,7 @@ def _rows(rounds: dict[str, list[dict[str, Any]]]) -> list[Row]:
                 f"{name}, {figure}, ms": values for figure, by in drip.items() for name, values in by.items()
             },
             bounds=[
-                Bound(what="mean, ms", value=_median(drip["mean"]["Clarion"]), at_most=20),
+                Bound(what="mean, ms", value=statistics.median(drip["mean"]["Clarion"]), at_most=20),
                 _over("p50 beside the baseline", drip["p50"], "baseline", at_most=0.7),
                 _over("p99 beside the baseline", drip["p99"], "baseline", at_most=0.25),
             ],
@@ -95,7 +96,3 @@ def _over(
     what: str, figures: dict[str, list[float]], beside: str, *, ours: str = "Clarion", **limit: float
 ) -> Bound:
     return Bound(what=what, value=ratio_of_medians(figures[ours], figures[beside]), **limit)
-
-
-def _median(values: list[float]) -> float:
-    return ratio_of_medians(values, [1.0])

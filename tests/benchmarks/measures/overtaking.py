@@ -21,7 +21,7 @@ def measure(rig: Rig) -> list[Row]:
     beside: list[dict[str, Any]] = []
     notes: list[str] = []
     seconds = rig.size(full=15, quick=6)
-    for _ in range(rig.rounds(full=3, quick=1)):
+    for _ in range(rig.size(full=3, quick=1)):
         with ClarionFleet(rig.servers) as fleet:
             fleet.drive(events=100, **URGENT)
             alone.append(fleet.drive(events=int(RATE * seconds), **URGENT))

@@ -31,7 +31,7 @@ def measure(rig: Rig) -> list[Row]:
     bare: list[float] = []
     with redis.Redis(port=rig.servers.redis.port) as client:
         client.config_set("client-output-buffer-limit", "pubsub 0 0 0")  # the backlog is what is measured
-    for _ in range(rig.rounds(full=5, quick=2)):
+    for _ in range(rig.size(full=5, quick=2)):
         with ClarionFleet(rig.servers, kinds=("web",)) as fleet:
             seconds, frames = asyncio.run(_push(fleet, players))
             count = sum(len(each) for each in frames)
